@@ -1,0 +1,99 @@
+/**
+ * The backend contract: something that loads a part's program and runs it. A backend of your own is any value of
+ * this shape; `@mobile-diffusion/sdk/testing` checks it as ours are checked.
+ *
+ * @module
+ */
+import type { DeviceTensor, Tensor, TensorData } from "../core/tensor.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Weights } from "../weights/weights.ts";
+
+/** Loads programs. Making one costs nothing; it looks for its runtime at the first `load`. */
+export interface Backend {
+  /** Its name on the command line. */
+  readonly name: string;
+  /**
+   * Loads a program with its weights, ready to run.
+   *
+   * @throws {BackendUnavailableError} If the backend cannot run on this machine.
+   * @throws {UnsupportedModelError} If it cannot run this kind of source, or an operator of it.
+   * @throws {WeightsError} If a weight is missing, damaged or of another shape.
+   */
+  load(source: PartSource, options?: LoadOptions): Promise<Runner>;
+}
+
+/** What a backend may be given: our own graph, somebody's ONNX file, or a compiled Core ML model. */
+export type PartSource = GraphSource | OnnxSource | CoreMLSource;
+
+/** A network as data, with the tensors that its weights name. */
+export interface GraphSource {
+  readonly kind: "graph";
+  readonly graph: Graph;
+  readonly weights: Weights;
+}
+
+/** A serialised ONNX model. */
+export interface OnnxSource {
+  readonly kind: "onnx";
+  /** Path of the `.onnx` file, or its bytes. */
+  readonly model: string | Uint8Array;
+  /** External data by the `location` that the model names; with a path, files beside it are found without. */
+  readonly externalData?: readonly { readonly location: string; readonly data: Uint8Array | string }[];
+}
+
+/** A compiled Core ML model folder. */
+export interface CoreMLSource {
+  readonly kind: "coreml";
+  /** Path of a `.mlmodelc` folder, or of a `.mlpackage` that is compiled first. */
+  readonly path: string;
+}
+
+/** The arithmetic of the loaded program: its activations, and its weights unless `int8`. */
+export type ComputeType = "float32" | "float16" | "int8";
+
+/** Options of {@linkcode Backend.load}. */
+export interface LoadOptions {
+  /**
+   * Arithmetic. `int8` stores weights in 8 bits and computes in float32.
+   * @default {"float32"}
+   */
+  readonly dtype?: ComputeType;
+  /** Values of symbolic dimensions that will never change, so that the runtime can plan for them. */
+  readonly dimensions?: Readonly<Record<string, number>>;
+  /** Stops a load that is under way. */
+  readonly signal?: AbortSignal;
+}
+
+/** A tensor on either side of the border. */
+export type AnyTensor = Tensor<TensorData> | DeviceTensor;
+
+/** Name, element type and shape of an input or output. */
+export interface Port {
+  readonly name: string;
+  /** Element type as the program declares it; a runner converts float32 and integer tensors to it. */
+  readonly dtype: string;
+  /** Sizes, or names where a size is free. */
+  readonly shape: readonly (number | string)[];
+}
+
+/** Options of {@linkcode Runner.run}. */
+export interface RunOptions {
+  /** Outputs that stay on the backend as {@linkcode DeviceTensor}s; the caller disposes them. */
+  readonly keep?: readonly string[];
+  /** Abandons the run: it rejects at once, and where the backend can, the work stops too. */
+  readonly signal?: AbortSignal;
+}
+
+/** A loaded program. Calls made at the same time are served one after the other. */
+export interface Runner extends AsyncDisposable {
+  /** What `run` takes. */
+  readonly inputs: readonly Port[];
+  /** What `run` gives. */
+  readonly outputs: readonly Port[];
+  /**
+   * Runs the program once. All inputs are needed; outputs are host tensors, except those named in `keep`.
+   *
+   * @throws {TypeError} If an input is missing, unknown, or of the wrong rank.
+   */
+  run(inputs: Readonly<Record<string, AnyTensor>>, options?: RunOptions): Promise<Record<string, AnyTensor>>;
+}

@@ -1,0 +1,55 @@
+/**
+ * From a raw network output to the clean latent and the noise, and back: the three parameterisations.
+ *
+ * @module
+ */
+import type { NoiseLevel, PredictionType } from "./schedule.ts";
+import type { Latent, Tensor } from "./tensor.ts";
+
+/** A network's opinion of a noisy latent, in all forms a sampler may want. All float32, shape of the latent. */
+export interface Denoised {
+  /** The network's output (after guidance), as it was. */
+  readonly raw: Tensor;
+  /** The predicted clean latent. */
+  readonly x0: Latent;
+  /** The predicted noise. */
+  readonly epsilon: Latent;
+}
+
+/**
+ * Converts a raw output. With `alpha` = 0 (zero terminal SNR) epsilon prediction says nothing about x0.
+ *
+ * @throws {RangeError} For epsilon prediction at alpha = 0.
+ */
+export function parameterise(
+  raw: Tensor,
+  latent: Latent,
+  { alpha, sigma, timestep }: NoiseLevel,
+  predictionType: PredictionType,
+): Denoised {
+  const { data: z, shape } = latent;
+  const { data: out } = raw;
+  const result = { data: new Float32Array(z.length), shape };
+  switch (predictionType) {
+    case "epsilon":
+      if (alpha === 0) {
+        throw new RangeError(
+          `Cannot predict x0 from epsilon at timestep ${timestep}: the signal is zero there. ` +
+            `Use a model that predicts v or x0, or a schedule without zero terminal SNR.`,
+        );
+      }
+      for (let i = 0; i < z.length; i++) result.data[i] = (z[i]! - sigma * out[i]!) / alpha;
+      return { raw, x0: result, epsilon: raw };
+    case "sample":
+      for (let i = 0; i < z.length; i++) result.data[i] = (z[i]! - alpha * out[i]!) / sigma;
+      return { raw, x0: raw, epsilon: result };
+    case "v_prediction": {
+      const x0 = new Float32Array(z.length);
+      for (let i = 0; i < z.length; i++) {
+        x0[i] = alpha * z[i]! - sigma * out[i]!;
+        result.data[i] = alpha * out[i]! + sigma * z[i]!;
+      }
+      return { raw, x0: { data: x0, shape }, epsilon: result };
+    }
+  }
+}

@@ -1,0 +1,120 @@
+/**
+ * The three networks of a latent diffusion model, as the pipeline sees them. Any object with these methods is a
+ * part: it may run on one of our backends, on a server, or be ten lines of arithmetic in a test.
+ *
+ * @module
+ */
+import type { Noise } from "./noise.ts";
+import type { DeviceTensor, Latent, Tensor } from "./tensor.ts";
+
+/** What the text encoder tells the UNet: one row a prompt. */
+export interface Conditioning {
+  /** Hidden states, float32 `[rows, tokens, dim]`. */
+  readonly hidden: Tensor;
+  /** 1 where a token may be attended to, 0 where not, float32 `[rows, tokens]`. All tokens when absent. */
+  readonly mask?: Tensor;
+}
+
+/** Options of {@linkcode TextEncoder.encode}. */
+export interface EncodeOptions {
+  /**
+   * How many of the last transformer layers to skip, 0 or more.
+   * @default {0}
+   */
+  readonly clipSkip?: number;
+}
+
+/** Prompts to hidden states. */
+export interface TextEncoder extends AsyncDisposable {
+  /** Encodes each prompt to one row. */
+  encode(prompts: readonly string[], options?: EncodeOptions): Promise<Conditioning>;
+}
+
+/** What the pipeline must know of a UNet to call it. */
+export interface UnetConfig {
+  /** Channels of the `sample` input: the latent's, or 9 for inpainting models (latent + mask + masked latent). */
+  readonly inChannels: number;
+  /** Channels of the prediction, equal to the latent's. */
+  readonly outChannels: number;
+  /** Side of the training pictures in latent pixels (64 for 512 × 512 pictures). */
+  readonly sampleSize: number;
+  /** Width of the conditioning's last dimension. */
+  readonly crossAttentionDim: number;
+  /** Width of the guidance embedding of w-conditioned (guidance-distilled) networks; they take one pass a step. */
+  readonly timeCondProjDim?: number;
+}
+
+/**
+ * What a control adds inside the UNet, by the name of the place: `skip.0`, `skip.1`, … (the skip connections in
+ * the order in which the encoder makes them), `mid`, and `down.0`, … (the end of each encoder level, seen by the
+ * next level too).
+ */
+export type Residuals = Readonly<Record<string, Tensor | DeviceTensor>>;
+
+/** Options of {@linkcode Unet.prepare}. */
+export interface PrepareOptions {
+  /** Channels appended to every latent, `[rows, inChannels - outChannels, h, w]`: mask and masked latent. */
+  readonly concat?: Latent;
+  /** Guidance scale for w-conditioned networks (see {@linkcode UnetConfig.timeCondProjDim}). */
+  readonly guidanceScale?: number;
+}
+
+/** A UNet: the prompt is bound once, then it predicts many times. */
+export interface Unet extends AsyncDisposable {
+  /** Shapes and kind. */
+  readonly config: UnetConfig;
+  /** Binds a conditioning of R rows; the predictor then takes latents of R rows. */
+  prepare(conditioning: Conditioning, options?: PrepareOptions): Promise<NoisePredictor>;
+}
+
+/** A UNet with its prompt. */
+export interface NoisePredictor extends AsyncDisposable {
+  /**
+   * The raw network output (epsilon, v or x0, as the schedule's `predictionType` says), shape of the latent.
+   *
+   * @param timestep Position in the training schedule, 0 … T − 1; may be fractional.
+   */
+  predict(latent: Latent, timestep: number, residuals?: Residuals): Promise<Tensor>;
+}
+
+/** Options of {@linkcode Vae.encode}. */
+export interface VaeEncodeOptions {
+  /** Samples the posterior with this noise; without it the latent is the posterior's mode. */
+  readonly noise?: Noise;
+}
+
+/** Pictures to latents and back. Latents are scaled for the UNet on both sides. */
+export interface Vae extends AsyncDisposable {
+  /** Channels of the latent. */
+  readonly latentChannels: number;
+  /** Picture pixels per latent pixel, 8 in this family. */
+  readonly scale: number;
+  /** Encodes pixels `[rows, 3, height, width]` in −1 … 1 to latents. */
+  encode(pixels: Tensor, options?: VaeEncodeOptions): Promise<Latent>;
+  /** Decodes latents to pixels `[rows, 3, height, width]`, about −1 … 1, not clamped. */
+  decode(latent: Latent): Promise<Tensor>;
+}
+
+/** What a control sees at every step. */
+export interface ControlStep {
+  /** The noisy latent that the UNet gets. */
+  readonly latent: Latent;
+  /** The timestep that the UNet gets. */
+  readonly timestep: number;
+  /** Index of the step, from 0, and their number: a window of steps is a fraction of these. */
+  readonly index: number;
+  /** Number of steps of the run. */
+  readonly steps: number;
+}
+
+/** A control bound to its picture and prompt. */
+export interface PreparedControl extends AsyncDisposable {
+  /** Residuals for this step; `undefined` outside of the control's window. */
+  residuals(step: ControlStep): Promise<Residuals | undefined>;
+}
+
+/** ControlNet, T2I-Adapter, plugin: steers the UNet by residuals computed from a picture. */
+export interface Control extends AsyncDisposable {
+  /** Binds pixels `[1, 3, height, width]` in 0 … 1 and the conditioning that the UNet was prepared with. */
+  prepare(pixels: Tensor, conditioning: Conditioning): Promise<PreparedControl>;
+}
