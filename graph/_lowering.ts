@@ -1,0 +1,167 @@
+/**
+ * From our operations to ONNX's. Which form is fastest was measured with `deno task bench operators`; the reasons
+ * stand beside the choices.
+ */
+import type { Node, Operator } from "./graph.ts";
+import type { Emitter } from "./onnx.ts";
+
+type Rule = (node: Node, emit: Emitter, inputs: readonly string[], output: string) => void;
+
+/** Writes one node. */
+export function lower(node: Node, emit: Emitter): void {
+  const inputs = node.inputs.map((input) => input?.name ?? "");
+  rules[node.operator](node, emit, inputs, node.outputs[0]!.name);
+}
+
+const same = (opType: string): Rule => (node, emit, inputs, output) => emit.node(opType, node.layer, inputs, output);
+
+const rules: Readonly<Record<Operator, Rule>> = {
+  conv2d(node, emit, inputs, output) {
+    const { kernel, stride, groups, pads } = node.attributes as Record<string, number> & { pads: readonly number[] };
+    const attributes = { kernel_shape: [kernel!, kernel!], strides: [stride!, stride!], group: groups!, pads };
+    emit.node("Conv", node.layer, inputs, output, attributes);
+  },
+  linear(node, emit, [x, weight, bias], output) {
+    if (bias === undefined) return transposedProduct(node, emit, x!, weight!, output);
+    const product = `${output}:product`;
+    transposedProduct(node, emit, x!, weight!, product);
+    emit.node("Add", node.layer, [product, bias], output);
+  },
+  matmul(node, emit, [a, b], output) {
+    if (!node.attributes.transposed) return emit.node("MatMul", node.layer, [a!, b!], output);
+    const order = node.inputs[1]!.shape.map((_, i, { length }) => i < length - 2 ? i : 2 * length - 3 - i);
+    emit.node("MatMul", node.layer, [a!, emit.step("Transpose", node, [b!], { perm: order })], output);
+  },
+  groupNorm(node, emit, [x, weight, bias], output) {
+    const { groups, epsilon } = node.attributes as { groups: number; epsilon: number };
+    const ones = emit.floats(Array(groups).fill(1), [groups]);
+    const zeros = emit.floats(Array(groups).fill(0), [groups]);
+    const grouped = emit.step("Reshape", node, [x!, emit.int64s([0, groups, -1])]);
+    const normal = emit.step("InstanceNormalization", node, [grouped, ones, zeros], { epsilon });
+    const full = emit.step("Reshape", node, [normal, emit.step("Shape", node, [x!])]);
+    emit.node("Add", node.layer, [emit.step("Mul", node, [full, weight!]), bias!], output);
+  },
+  layerNorm(node, emit, inputs, output) {
+    emit.node("LayerNormalization", node.layer, inputs, output, { axis: -1, epsilon: node.attributes.epsilon as number });
+  },
+  attention(node, emit, [query, key, value, bias], output) {
+    const { heads, causal, activation, lengthNorm } = node.attributes as {
+      heads: number;
+      causal: boolean;
+      activation: string;
+      lengthNorm: boolean;
+    };
+    if (emit.support.multiHeadAttention && activation === "softmax") {
+      const inputs = [query!, key!, value!, ...(bias ? ["", "", bias] : [])];
+      return emit.node("MultiHeadAttention", node.layer, inputs, output, { num_heads: heads, unidirectional: causal ? 1 : 0 });
+    }
+    const split = (x: string, perm: readonly number[]) =>
+      emit.step("Transpose", node, [emit.step("Reshape", node, [x, emit.int64s([0, 0, heads, -1])])], { perm });
+    const scale = Math.sqrt(heads / (node.inputs[0]!.shape.at(-1) as number));
+    const scaled = emit.step("Mul", node, [split(query!, [0, 2, 1, 3]), emit.floats([scale])]);
+    let scores = emit.step("MatMul", node, [scaled, split(key!, [0, 2, 3, 1])]);
+    if (bias) scores = emit.step("Add", node, [scores, bias]);
+    if (causal) scores = emit.step("Add", node, [scores, causalBias(node, emit, scores)]);
+    let weights = emit.step(activation === "relu" ? "Relu" : "Softmax", node, [scores], activation === "relu" ? {} : { axis: -1 });
+    if (lengthNorm) {
+      const keys = emit.step("Shape", node, [key!], { start: 1, end: 2 });
+      emit.cast(keys, `${keys}:float`, emit.compute);
+      weights = emit.step("Div", node, [weights, `${keys}:float`]);
+    }
+    const mixed = emit.step("MatMul", node, [weights, split(value!, [0, 2, 1, 3])]);
+    const joined = emit.step("Transpose", node, [mixed], { perm: [0, 2, 1, 3] });
+    emit.node("Reshape", node.layer, [joined, emit.int64s([0, 0, -1])], output);
+  },
+  silu(node, emit, [x], output) {
+    if (emit.support.quickGelu) return emit.node("QuickGelu", node.layer, [x!], output, { alpha: 1 });
+    emit.node("Mul", node.layer, [x!, emit.step("Sigmoid", node, [x!])], output);
+  },
+  quickGelu(node, emit, [x], output) {
+    if (emit.support.quickGelu) return emit.node("QuickGelu", node.layer, [x!], output, { alpha: 1.702 });
+    const scaled = emit.step("Mul", node, [x!, emit.floats([1.702])]);
+    emit.node("Mul", node.layer, [x!, emit.step("Sigmoid", node, [scaled])], output);
+  },
+  gelu: same("Gelu"),
+  relu: same("Relu"),
+  sigmoid: same("Sigmoid"),
+  tanh: same("Tanh"),
+  add: same("Add"),
+  subtract: same("Sub"),
+  multiply: same("Mul"),
+  divide: same("Div"),
+  clamp(node, emit, [x], output) {
+    const { min, max } = node.attributes as { min: number; max: number };
+    emit.node("Clip", node.layer, [x!, emit.floats([min]), emit.floats([max])], output);
+  },
+  softmax(node, emit, inputs, output) {
+    emit.node("Softmax", node.layer, inputs, output, { axis: -1 });
+  },
+  concat(node, emit, inputs, output) {
+    emit.node("Concat", node.layer, inputs, output, { axis: node.attributes.axis as number });
+  },
+  split(node, emit, inputs) {
+    const outputs = node.outputs.map(({ name }) => name);
+    emit.node("Split", node.layer, inputs, outputs, { axis: -1, num_outputs: outputs.length });
+  },
+  slice(node, emit, [x], output) {
+    const { axis, start, end } = node.attributes as Record<string, number>;
+    const bounds = [start!, end!, axis!].map((value) => emit.int64s([value]));
+    emit.node("Slice", node.layer, [x!, ...bounds], output);
+  },
+  transpose(node, emit, inputs, output) {
+    emit.node("Transpose", node.layer, inputs, output, { perm: node.attributes.order as readonly number[] });
+  },
+  reshape(node, emit, [x], output) {
+    emit.node("Reshape", node.layer, [x!, emit.int64s(node.attributes.shape as readonly number[])], output);
+  },
+  reshapeLike(node, emit, [x, like], output) {
+    emit.node("Reshape", node.layer, [x!, emit.step("Shape", node, [like!])], output);
+  },
+  resizeLike(node, emit, [x, like], output) {
+    const rows = emit.step("Shape", node, [x!], { start: 0, end: 2 });
+    const sizes = emit.step("Concat", node, [rows, emit.step("Shape", node, [like!], { start: 2, end: 4 })], { axis: 0 });
+    emit.node("Resize", node.layer, [x!, "", "", sizes], output, nearest);
+  },
+  resize(node, emit, [x], output) {
+    const factor = node.attributes.factor as number;
+    const scales = emit.scales([1, 1, factor, factor]);
+    emit.node("Resize", node.layer, [x!, "", scales], output, nearest);
+  },
+  spaceToDepth(node, emit, [x], output) {
+    const factor = node.attributes.factor as number;
+    const channels = node.inputs[0]!.shape[1] as number;
+    // ONNX puts the block's position before the channel, PyTorch after it.
+    const blocks = emit.step("SpaceToDepth", node, [x!], { blocksize: factor });
+    const apart = emit.step("Reshape", node, [blocks, emit.int64s([0, factor * factor, channels, -1])]);
+    const swapped = emit.step("Transpose", node, [apart], { perm: [0, 2, 1, 3] });
+    const shape = emit.step("Shape", node, [blocks]);
+    emit.node("Reshape", node.layer, [swapped, shape], output);
+  },
+  averagePool(node, emit, inputs, output) {
+    const { kernel, ceil } = node.attributes as { kernel: number; ceil: boolean };
+    const attributes = { kernel_shape: [kernel, kernel], strides: [kernel, kernel], ceil_mode: ceil ? 1 : 0 };
+    emit.node("AveragePool", node.layer, inputs, output, attributes);
+  },
+  gather(node, emit, inputs, output) {
+    emit.node("Gather", node.layer, inputs, output, { axis: 0 });
+  },
+  cast(node, emit, [x], output) {
+    const { type } = node.outputs[0]!;
+    emit.cast(x!, output, type === "float32" ? emit.compute : type);
+  },
+};
+
+const nearest = { mode: "nearest", coordinate_transformation_mode: "asymmetric", nearest_mode: "floor" };
+
+/** x · weightᵀ. The runtime packs the weight at load in either form, so nothing is transposed at run time. */
+function transposedProduct(node: Node, emit: Emitter, x: string, weight: string, output: string): void {
+  if (emit.support.fusedMatMul) return emit.node("FusedMatMul", node.layer, [x, weight], output, { transB: 1 });
+  emit.node("MatMul", node.layer, [x, emit.step("Transpose", node, [weight], { perm: [1, 0] })], output);
+}
+
+/** [n, n] with −10000 above the diagonal, n being the last size of the scores. */
+function causalBias(node: Node, emit: Emitter, scores: string): string {
+  const size = emit.step("Shape", node, [scores], { start: 2, end: 4 });
+  const full = emit.step("Expand", node, [emit.floats([-10000]), size]);
+  return emit.step("Trilu", node, [full, emit.int64s([1])], { upper: 1 });
+}

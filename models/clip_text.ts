@@ -1,0 +1,91 @@
+/**
+ * The CLIP text encoder (Radford et al. 2021), as Stable Diffusion 1.x and 2.x use it.
+ *
+ * @module
+ */
+import { GraphBuilder, type LayerHook } from "../graph/builder.ts";
+import type { Activation, Graph, Value } from "../graph/graph.ts";
+import { type Json, number, word } from "./_json.ts";
+
+/** What a text encoder's `config.json` says. */
+export interface ClipTextConfig {
+  /** Width of the hidden states. */
+  readonly hiddenSize: number;
+  /** Width of the feed-forward layers. */
+  readonly intermediateSize: number;
+  /** Transformer layers. */
+  readonly layers: number;
+  /** Attention heads. */
+  readonly heads: number;
+  /** Longest row of tokens. */
+  readonly maxPositions: number;
+  /** Entries of the token table. */
+  readonly vocabSize: number;
+  /** Epsilon of the layer normalisations. */
+  readonly normEpsilon: number;
+  /** Non-linearity of the feed-forward layers. */
+  readonly activation: Activation;
+}
+
+/**
+ * Reads a text encoder's `config.json`.
+ *
+ * @throws {TypeError} If a field is missing or has a value of the wrong kind.
+ */
+export function readClipTextConfig(config: Json): ClipTextConfig {
+  const hiddenAct = word(config, "hidden_act", ["quick_gelu", "gelu"], "quick_gelu");
+  return {
+    hiddenSize: number(config, "hidden_size"),
+    intermediateSize: number(config, "intermediate_size"),
+    layers: number(config, "num_hidden_layers"),
+    heads: number(config, "num_attention_heads"),
+    maxPositions: number(config, "max_position_embeddings", 77),
+    vocabSize: number(config, "vocab_size", 49408),
+    normEpsilon: number(config, "layer_norm_eps", 1e-5),
+    activation: hiddenAct === "gelu" ? "gelu" : "quickGelu",
+  };
+}
+
+/** Options of {@linkcode clipText}. */
+export interface ClipTextGraphOptions {
+  /** How many of the last layers to leave out. @default {0} */
+  readonly clipSkip?: number;
+  /** Sees every linear layer (low-rank adapters). */
+  readonly hook?: LayerHook;
+}
+
+/**
+ * Writes a text encoder. Inputs: `input_ids` int64 `[rows, tokens]`, `position_ids` int64 `[tokens]`. Output:
+ * `last_hidden_state` `[rows, tokens, hiddenSize]`, after the final normalisation whatever was skipped.
+ */
+export function clipText(config: ClipTextConfig, { clipSkip = 0, hook }: ClipTextGraphOptions = {}): Graph {
+  if (!Number.isInteger(clipSkip) || clipSkip < 0 || clipSkip >= config.layers) {
+    throw new RangeError(`Cannot skip ${clipSkip} of the text encoder's ${config.layers} layers: expected 0 to ${config.layers - 1}.`);
+  }
+  const g = new GraphBuilder("text_encoder", hook);
+  const embed = (name: string, entries: number, ids: Value) => {
+    const table = g.weight(`text_model.embeddings.${name}.weight`, [entries, config.hiddenSize]);
+    return g.gather(`text_model.embeddings.${name}`, table, ids);
+  };
+  const ids = g.input("input_ids", "int64", ["rows", "tokens"]);
+  const positions = g.input("position_ids", "int64", ["tokens"]);
+  let hidden = g.add(
+    "text_model.embeddings",
+    embed("token_embedding", config.vocabSize, ids),
+    embed("position_embedding", config.maxPositions, positions),
+  );
+  for (let i = 0; i < config.layers - clipSkip; i++) hidden = layer(g, `text_model.encoder.layers.${i}`, hidden, config);
+  return g.build({ last_hidden_state: g.layerNorm("text_model.final_layer_norm", hidden, config.normEpsilon) });
+}
+
+function layer(g: GraphBuilder, path: string, x: Value, config: ClipTextConfig): Value {
+  const { hiddenSize, intermediateSize, heads, normEpsilon, activation } = config;
+  const normed = g.layerNorm(`${path}.layer_norm1`, x, normEpsilon);
+  const [query, key, value] = ["q_proj", "k_proj", "v_proj"].map((name) =>
+    g.linear(`${path}.self_attn.${name}`, normed, hiddenSize)
+  ) as [Value, Value, Value];
+  const mixed = g.attention(`${path}.self_attn`, query, key, value, { heads, causal: true });
+  const attended = g.add(path, x, g.linear(`${path}.self_attn.out_proj`, mixed, hiddenSize));
+  const inner = g.linear(`${path}.mlp.fc1`, g.layerNorm(`${path}.layer_norm2`, attended, normEpsilon), intermediateSize);
+  return g.add(path, attended, g.linear(`${path}.mlp.fc2`, g.activation(`${path}.mlp`, activation, inner), hiddenSize));
+}
