@@ -21,7 +21,11 @@ export interface GuidanceOptions {
  * `unconditional + scale · (conditional − unconditional)`, then rescaled per row towards the standard deviation
  * of the conditional output. Shapes `[rows, …]`, equal.
  */
-export function guide(unconditional: Tensor, conditional: Tensor, { scale, rescale = 0 }: GuidanceOptions): Tensor {
+export function guide(
+  unconditional: Tensor,
+  conditional: Tensor,
+  { scale, rescale = 0 }: GuidanceOptions,
+): Tensor {
   const { shape } = conditional;
   const data = new Float32Array(conditional.data.length);
   for (let i = 0; i < data.length; i++) {
@@ -31,7 +35,8 @@ export function guide(unconditional: Tensor, conditional: Tensor, { scale, resca
     const row = sizeOf(shape.slice(1));
     for (let start = 0; start < data.length; start += row) {
       const guided = data.subarray(start, start + row);
-      const ratio = standardDeviation(conditional.data.subarray(start, start + row)) / standardDeviation(guided);
+      const ratio = standardDeviation(conditional.data.subarray(start, start + row)) /
+        standardDeviation(guided);
       const factor = rescale * ratio + (1 - rescale);
       for (let i = 0; i < row; i++) guided[i]! *= factor;
     }

@@ -32,12 +32,7 @@ export function parameterise(
   const result = { data: new Float32Array(z.length), shape };
   switch (predictionType) {
     case "epsilon":
-      if (alpha === 0) {
-        throw new RangeError(
-          `Cannot predict x0 from epsilon at timestep ${timestep}: the signal is zero there. ` +
-            `Use a model that predicts v or x0, or a schedule without zero terminal SNR.`,
-        );
-      }
+      if (alpha === 0) throw zeroSignalError(timestep);
       for (let i = 0; i < z.length; i++) result.data[i] = (z[i]! - sigma * out[i]!) / alpha;
       return { raw, x0: result, epsilon: raw };
     case "sample":
@@ -52,4 +47,17 @@ export function parameterise(
       return { raw, x0: { data: x0, shape }, epsilon: result };
     }
   }
+}
+
+/** A noise prediction where there is nothing but noise: it says nothing about the picture. */
+export function zeroSignalError(timestep: number): RangeError {
+  return new RangeError(
+    `Cannot predict x0 from epsilon at timestep ${timestep}: the signal is zero there. ` +
+      `Use a model that predicts v or x0, or a schedule without zero terminal SNR.`,
+  );
+}
+
+/** The forward process: a clean latent and noise, mixed at a level. `alpha · x0 + sigma · epsilon`. */
+export function addNoise(x0: Latent, epsilon: Latent, { alpha, sigma }: NoiseLevel): Latent {
+  return { data: x0.data.map((value, i) => alpha * value + sigma * epsilon.data[i]!), shape: x0.shape };
 }

@@ -22,7 +22,18 @@ export interface EncodeOptions {
    * @default {0}
    */
   readonly clipSkip?: number;
+  /**
+   * `plain` takes prompts as they are and cuts them at the encoder's length, as diffusers does; `weighted` reads
+   * A1111's `(word:1.2)` and encodes long prompts in chunks.
+   * @default {"plain"}
+   */
+  readonly syntax?: PromptSyntax;
+  /** Called with a sentence when part of a prompt was left out. */
+  readonly onWarning?: (message: string) => void;
 }
+
+/** How prompts are read, see {@linkcode EncodeOptions.syntax}. */
+export type PromptSyntax = "plain" | "weighted";
 
 /** Prompts to hidden states. */
 export interface TextEncoder extends AsyncDisposable {
@@ -57,6 +68,8 @@ export interface PrepareOptions {
   readonly concat?: Latent;
   /** Guidance scale for w-conditioned networks (see {@linkcode UnetConfig.timeCondProjDim}). */
   readonly guidanceScale?: number;
+  /** Abandons predictions that are under way. */
+  readonly signal?: AbortSignal;
 }
 
 /** A UNet: the prompt is bound once, then it predicts many times. */
@@ -81,6 +94,8 @@ export interface NoisePredictor extends AsyncDisposable {
 export interface VaeEncodeOptions {
   /** Samples the posterior with this noise; without it the latent is the posterior's mode. */
   readonly noise?: Noise;
+  /** How many rows to sample of one picture. @default {1} */
+  readonly samples?: number;
 }
 
 /** Pictures to latents and back. Latents are scaled for the UNet on both sides. */
@@ -107,14 +122,46 @@ export interface ControlStep {
   readonly steps: number;
 }
 
+/** Options of {@linkcode Control.prepare}. */
+export interface ControlOptions {
+  /** How strongly it steers: 0 not at all, 1 as it was trained. @default {1} */
+  readonly scale?: number;
+  /**
+   * The part of the run in which it steers, as fractions of the steps: step i of n is inside if
+   * start ≤ i / n and (i + 1) / n ≤ end.
+   * @default {[0, 1]}
+   */
+  readonly window?: readonly [start: number, end: number];
+  /**
+   * ControlNet's guess mode: the conditional rows alone are steered, and the more strongly the deeper the place
+   * (from 0.1 to 1 times the scale). Other kinds of control have none.
+   * @default {false}
+   */
+  readonly guessMode?: boolean;
+  /** How many of the conditioning's first rows are unconditional; guess mode leaves them alone. @default {0} */
+  readonly unconditionalRows?: number;
+  /** Abandons the work on a picture that is under way. */
+  readonly signal?: AbortSignal;
+}
+
 /** A control bound to its picture and prompt. */
 export interface PreparedControl extends AsyncDisposable {
-  /** Residuals for this step; `undefined` outside of the control's window. */
-  residuals(step: ControlStep): Promise<Residuals | undefined>;
+  /**
+   * Residuals for this step; outside of the control's window only `base`, if any. They are valid until the next
+   * call, or until the control is disposed.
+   *
+   * @param base What other controls gave for this step: theirs and this one's are added up.
+   */
+  residuals(step: ControlStep, base?: Residuals): Promise<Residuals | undefined>;
 }
 
 /** ControlNet, T2I-Adapter, plugin: steers the UNet by residuals computed from a picture. */
 export interface Control extends AsyncDisposable {
-  /** Binds pixels `[1, 3, height, width]` in 0 … 1 and the conditioning that the UNet was prepared with. */
-  prepare(pixels: Tensor, conditioning: Conditioning): Promise<PreparedControl>;
+  /**
+   * Binds a picture and the conditioning that the UNet was prepared with.
+   *
+   * @param pixels `[1, 3, height, width]` in 0 … 1, of the size of the result.
+   * @throws {RangeError} If the picture or the conditioning does not fit the network.
+   */
+  prepare(pixels: Tensor, conditioning: Conditioning, options?: ControlOptions): Promise<PreparedControl>;
 }

@@ -93,7 +93,9 @@ export function createSchedule(config: ScheduleConfig = {}): Schedule {
   };
   const { trainTimesteps: T } = filled;
   if (!Number.isInteger(T) || T < 1) {
-    throw new RangeError(`Cannot make a schedule: trainTimesteps is ${T}, expected a whole number of 1 or more.`);
+    throw new RangeError(
+      `Cannot make a schedule: trainTimesteps is ${T}, expected a whole number of 1 or more.`,
+    );
   }
   const alphasCumprod = cumulativeAlphas(filled);
   const finalAlphaCumprod = filled.setAlphaToOne ? 1 : alphasCumprod[0]!;
@@ -105,7 +107,9 @@ export function createSchedule(config: ScheduleConfig = {}): Schedule {
       if (timestep < 0) return noiseLevel(-1, finalAlphaCumprod);
       const alphaCumprod = alphasCumprod[timestep];
       if (alphaCumprod === undefined) {
-        throw new RangeError(`Timestep ${timestep} is not in the schedule: expected a whole number from 0 to ${T - 1}.`);
+        throw new RangeError(
+          `Timestep ${timestep} is not in the schedule: expected a whole number from 0 to ${T - 1}.`,
+        );
       }
       return noiseLevel(timestep, alphaCumprod);
     },
@@ -152,7 +156,9 @@ export function spacedTimesteps(
  */
 export function firstStep(steps: number, strength: number = 1): number {
   if (!(strength >= 0 && strength <= 1)) {
-    throw new RangeError(`Cannot start from a picture with strength ${strength}: expected a number from 0 to 1.`);
+    throw new RangeError(
+      `Cannot start from a picture with strength ${strength}: expected a number from 0 to 1.`,
+    );
   }
   return Math.max(steps - Math.min(Math.trunc(steps * strength), steps), 0);
 }
@@ -166,12 +172,19 @@ export function roundHalfToEven(value: number): number {
 }
 
 function cumulativeAlphas(config: Schedule["config"]): Float32Array {
+  const rates = betas(config);
+  const bad = rates.find((beta) => !(beta >= 0 && beta < 1));
+  if (bad !== undefined) {
+    throw new RangeError(`Cannot make a schedule: a beta is ${bad}, expected numbers from 0 to 1, 1 excluded.`);
+  }
   let product = 1; // PyTorch's cumprod accumulates in float64 and stores float32
-  const alphasCumprod = betas(config).map((beta) => product *= Math.fround(1 - beta));
+  const alphasCumprod = rates.map((beta) => product *= Math.fround(1 - beta));
   return config.rescaleBetasZeroSnr ? rescaleToZeroTerminalSnr(alphasCumprod) : alphasCumprod;
 }
 
-function betas({ trainTimesteps: T, betaStart, betaEnd, betaSchedule, trainedBetas }: Schedule["config"]): Float32Array {
+function betas(
+  { trainTimesteps: T, betaStart, betaEnd, betaSchedule, trainedBetas }: Schedule["config"],
+): Float32Array {
   if (trainedBetas !== undefined) return Float32Array.from(trainedBetas);
   switch (betaSchedule) {
     case "linear":
@@ -180,7 +193,10 @@ function betas({ trainTimesteps: T, betaStart, betaEnd, betaSchedule, trainedBet
       return linspace(Math.sqrt(betaStart), Math.sqrt(betaEnd), T).map((root) => root * root);
     case "squaredcos_cap_v2": {
       const alphaBar = (t: number) => Math.cos((t + 0.008) / 1.008 * Math.PI / 2) ** 2;
-      return Float32Array.from({ length: T }, (_, i) => Math.min(1 - alphaBar((i + 1) / T) / alphaBar(i / T), 0.999));
+      return Float32Array.from(
+        { length: T },
+        (_, i) => Math.min(1 - alphaBar((i + 1) / T) / alphaBar(i / T), 0.999),
+      );
     }
   }
 }

@@ -51,7 +51,9 @@ export function sizeOf(shape: readonly number[]): number {
 export function tensor<T extends TensorData>(data: T, shape: readonly number[]): Tensor<T> {
   if (data.length !== sizeOf(shape)) {
     throw new RangeError(
-      `Cannot make a tensor: shape [${shape}] holds ${sizeOf(shape)} elements, but the data has ${data.length}.`,
+      `Cannot make a tensor: shape [${shape}] holds ${
+        sizeOf(shape)
+      } elements, but the data has ${data.length}.`,
     );
   }
   return { data, shape };
@@ -65,7 +67,9 @@ export function concatRows(tensors: readonly Tensor[]): Tensor {
   const tail = first.shape.slice(1);
   for (const { shape } of tensors) {
     if (shape.length !== first.shape.length || tail.some((dimension, i) => dimension !== shape[i + 1])) {
-      throw new RangeError(`Cannot join rows: shapes [${first.shape}] and [${shape}] differ after the first dimension.`);
+      throw new RangeError(
+        `Cannot join rows: shapes [${first.shape}] and [${shape}] differ after the first dimension.`,
+      );
     }
   }
   const data = new Float32Array(tensors.reduce((size, { data }) => size + data.length, 0));
@@ -80,5 +84,20 @@ export function concatRows(tensors: readonly Tensor[]): Tensor {
 /** A view (no copy) of rows `start` to `end` (exclusive) along the first dimension. */
 export function sliceRows(source: Tensor, start: number, end: number): Tensor {
   const row = sizeOf(source.shape.slice(1));
-  return { data: source.data.subarray(start * row, end * row), shape: [end - start, ...source.shape.slice(1)] };
+  return {
+    data: source.data.subarray(start * row, end * row),
+    shape: [end - start, ...source.shape.slice(1)],
+  };
+}
+
+/** Joins two tensors `[rows, channels, …]` along the channels. */
+export function concatChannels(a: Tensor, b: Tensor): Tensor {
+  const [rows = 0, , ...tail] = a.shape;
+  const [own, added] = [a.data.length / rows, b.data.length / rows];
+  const data = new Float32Array(a.data.length + b.data.length);
+  for (let row = 0; row < rows; row++) {
+    data.set(a.data.subarray(row * own, (row + 1) * own), row * (own + added));
+    data.set(b.data.subarray(row * added, (row + 1) * added), row * (own + added) + own);
+  }
+  return { data, shape: [rows, a.shape[1]! + b.shape[1]!, ...tail] };
 }

@@ -1,0 +1,21 @@
+/** A loaded ONNX session as the runner sees it, wherever it lives: on this thread, or behind a worker. */
+import type { DeviceTensor } from "../core/tensor.ts";
+import type { Port } from "./backend.ts";
+import type { PortTensor } from "./_port_tensor.ts";
+
+/** A session. */
+export interface Session {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  /** Runs once. Outputs named in `keep` may stay on the device; a session without one gives host tensors. */
+  run(feeds: Feeds, keep: ReadonlySet<string>): Promise<Record<string, PortTensor | DeviceTensor>>;
+  /** Whether the session can take this tensor for that port where it is; absent where there is no device. */
+  accepts?(tensor: DeviceTensor, port: Port): boolean;
+  /** Frees what the session holds. */
+  release(): Promise<void>;
+  /** Stops the run in flight, which rejects, and frees the session; absent where nothing can stop a run. */
+  abandon?(): void;
+}
+
+/** Inputs by name: host tensors of the port's type, or tensors that the session accepts. */
+export type Feeds = Readonly<Record<string, PortTensor | DeviceTensor>>;

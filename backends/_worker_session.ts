@@ -1,0 +1,88 @@
+/** A session in a worker, seen from outside. */
+import { BackendUnavailableError } from "../core/errors.ts";
+import type { PortTensor } from "./_port_tensor.ts";
+import type { Program } from "./_program.ts";
+import type { SessionOptions } from "./_onnxruntime.ts";
+import type { Session } from "./_session.ts";
+import type { Port } from "./backend.ts";
+import type { Reply, Request } from "./_wasm_worker.ts";
+import type { WasmRuntimeOptions } from "./_wasm_runtime.ts";
+
+/** Starts a worker and loads a program in it, moving the weights over one by one. */
+export async function openWorkerSession(
+  program: Program,
+  options: SessionOptions,
+  runtime: WasmRuntimeOptions,
+  signal?: AbortSignal,
+): Promise<Session> {
+  const link = new WorkerLink();
+  const stop = () => link.end(signal!.reason);
+  signal?.addEventListener("abort", stop, { once: true });
+  try {
+    for await (const { path, data } of program.files()) {
+      signal?.throwIfAborted();
+      link.send({ kind: "file", path, data }, [data.buffer]);
+    }
+    const { inputs, outputs } = await link.ask<Ports>({ kind: "load", model: program.model, options, runtime });
+    return {
+      inputs,
+      outputs,
+      run: (feeds) => link.ask<Record<string, PortTensor>>({ kind: "run", feeds: feeds as Record<string, PortTensor> }),
+      release: () => Promise.resolve(link.end(new TypeError("The session has been released."))),
+      abandon: () => link.end(new DOMException("The run was abandoned.", "AbortError")),
+    };
+  } catch (error) {
+    link.end(error);
+    throw error;
+  } finally {
+    signal?.removeEventListener("abort", stop);
+  }
+}
+
+interface Ports {
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+}
+
+/** The worker, and the one question that it may be working on. */
+class WorkerLink {
+  readonly #worker = startWorker();
+  #pending: PromiseWithResolvers<unknown> | undefined;
+
+  constructor() {
+    this.#worker.onmessage = ({ data: reply }: MessageEvent<Reply>) => {
+      if ("error" in reply) this.#pending?.reject(new Error(reply.error));
+      else this.#pending?.resolve(reply.value);
+    };
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      this.end(new Error(`The WASM worker failed: ${event.message}`));
+    };
+  }
+
+  send(request: Request, transfer: Transferable[] = []): void {
+    this.#worker.postMessage(request, transfer);
+  }
+
+  async ask<T>(request: Request): Promise<T> {
+    this.#pending = Promise.withResolvers();
+    this.send(request);
+    return await this.#pending.promise as T;
+  }
+
+  end(reason: unknown): void {
+    this.#worker.terminate();
+    this.#pending?.reject(reason);
+  }
+}
+
+function startWorker(): Worker {
+  try {
+    return new Worker(new URL("./_wasm_worker.ts", import.meta.url), { type: "module" });
+  } catch (cause) {
+    throw new BackendUnavailableError(
+      `Cannot use the wasm backend: its worker does not start (${(cause as Error).message}). Use wasm({ worker: false }).`,
+      { cause },
+    );
+  }
+}

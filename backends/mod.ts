@@ -1,0 +1,8 @@
+/**
+ * What runs the networks: the contract, and the backends of this package.
+ *
+ * @module
+ */
+export type * from "./backend.ts";
+export { native, type NativeOptions } from "./native.ts";
+export { wasm, type WasmOptions } from "./wasm.ts";

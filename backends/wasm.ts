@@ -1,0 +1,92 @@
+/**
+ * The WASM backend: `onnxruntime-web` on the CPU, in browsers and in Deno, where `--allow-read` is all it needs.
+ *
+ * Each program runs in a worker of its own by default. A run on the calling thread would stop timers and signals for
+ * its whole length, could not be abandoned, and its heap would never shrink; a worker's is dropped with it. It also
+ * has the 4 GiB that 32-bit WASM can address to itself.
+ *
+ * @module
+ */
+import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
+import type { OperatorSupport } from "../graph/onnx.ts";
+import type { Backend, LoadOptions, PartSource, Runner } from "./backend.ts";
+import { openSession, type SessionOptions } from "./_onnxruntime.ts";
+import { fixedDimensions, memoryProgram } from "./_program.ts";
+import { Queue, queueOf } from "./_queue.ts";
+import { openRunner, type SessionRunnerOptions } from "./_session_runner.ts";
+import { importWasmRuntime, type WasmRuntimeOptions } from "./_wasm_runtime.ts";
+import { openWorkerSession } from "./_worker_session.ts";
+
+/** Options of {@linkcode wasm}. */
+export interface WasmOptions {
+  /**
+   * Threads, 1 or more. More than one needs shared memory: in browsers, a page that is cross-origin isolated.
+   * @default {the number of processors, at most 8; 1 where memory cannot be shared}
+   */
+  readonly threads?: number;
+  /**
+   * Whether each program runs in a worker. `false` runs it in place: for tests, and where there are no workers.
+   * @default {true}
+   */
+  readonly worker?: boolean;
+  /** Folder URL of the runtime's `.wasm` files, where a bundler has moved them. */
+  readonly assets?: string;
+}
+
+/**
+ * Runs on `onnxruntime-web`'s WASM. An abandoned run ends its worker; the next run reads the weights again, so they
+ * must stay open as long as the runner.
+ *
+ * @example
+ * ```ts
+ * import { wasm } from "@mobile-diffusion/sdk/backends/wasm";
+ * console.log(wasm({ threads: 1 }).name); // "wasm"
+ * ```
+ */
+export function wasm({ threads, worker = true, assets }: WasmOptions = {}): Backend {
+  return {
+    name: "wasm",
+    async load(source, options = {}) {
+      const runtime = { threads: threads ?? defaultThreads(), ...assets !== undefined && { assets } };
+      return await openRunner(await prepare(source, options, runtime, worker), options.signal);
+    },
+  };
+}
+
+async function prepare(
+  source: PartSource,
+  options: LoadOptions,
+  runtimeOptions: WasmRuntimeOptions,
+  worker: boolean,
+): Promise<SessionRunnerOptions> {
+  if (source.kind !== "graph") {
+    throw new UnsupportedModelError(`Cannot load a ${source.kind} model on wasm: expected a graph.`);
+  }
+  const compute = options.dtype === "float16" ? "float16" : "float32";
+  const program = memoryProgram(source, { support, compute });
+  const sessionOptions: SessionOptions = {
+    executionProviders: ["wasm"],
+    freeDimensionOverrides: fixedDimensions(source.graph, options.dimensions),
+  };
+  const { name } = program;
+  if (worker) {
+    const open = (signal?: AbortSignal) => openWorkerSession(program, sessionOptions, runtimeOptions, signal);
+    return { name, queue: new Queue(), open };
+  }
+  const runtime = await importWasmRuntime(runtimeOptions);
+  const open = async () => {
+    const externalData = await Array.fromAsync(program.files());
+    return await openSession(runtime, program.model, { ...sessionOptions, externalData });
+  };
+  return { name, queue: queueOf(runtime), open };
+}
+
+function defaultThreads(): number {
+  if (typeof WebAssembly === "undefined") {
+    throw new BackendUnavailableError("Cannot use the wasm backend: this platform has no WebAssembly.");
+  }
+  const shared = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated ?? true;
+  return shared ? Math.min(navigator.hardwareConcurrency, 8) : 1;
+}
+
+const support: OperatorSupport = { multiHeadAttention: true, quickGelu: true, fusedMatMul: true };

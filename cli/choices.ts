@@ -1,0 +1,26 @@
+/**
+ * What the command line's words stand for.
+ *
+ * @module
+ */
+import type { Backend, ComputeType } from "../backends/backend.ts";
+import { native } from "../backends/native.ts";
+import { wasm } from "../backends/wasm.ts";
+import { UsageError } from "./usage.ts";
+
+const backends: Readonly<Record<string, () => Backend>> = { native, wasm };
+const dtypes: readonly ComputeType[] = ["float32", "float16", "int8"];
+
+/** A backend with its default options. */
+export function backendByName(name: string): Backend {
+  const make = backends[name];
+  if (make !== undefined) return make();
+  throw new UsageError(`Unknown --backend ${name}: expected one of ${Object.keys(backends).join(", ")}.`);
+}
+
+/** An arithmetic. */
+export function dtypeByName(name: string): ComputeType {
+  const found = dtypes.find((dtype) => dtype === name);
+  if (found !== undefined) return found;
+  throw new UsageError(`Unknown --dtype ${name}: expected one of ${dtypes.join(", ")}.`);
+}

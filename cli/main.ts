@@ -1,0 +1,30 @@
+/**
+ * The command line: `generate`, `inspect`.
+ *
+ * @module
+ */
+import process from "node:process";
+import { generate } from "./generate.ts";
+import { inspect } from "./inspect.ts";
+import { UsageError } from "./usage.ts";
+
+const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = { generate, inspect };
+
+/** Runs a command; the exit code is 0, or 1 with one line that says what is wrong. */
+export async function main(args: readonly string[]): Promise<number> {
+  const [name = "", ...rest] = args;
+  const command = commands[name];
+  try {
+    if (command === undefined) {
+      throw new UsageError(`Unknown command "${name}": expected one of ${Object.keys(commands).join(", ")}.`);
+    }
+    await command(rest);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof Error)) throw error;
+    process.stderr.write(`${error.name === "Error" ? "" : `${error.name}: `}${error.message}\n`);
+    return 1;
+  }
+}
+
+if (import.meta.main) process.exit(await main(process.argv.slice(2)));

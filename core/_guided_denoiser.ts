@@ -1,0 +1,126 @@
+/** The network, guidance and controls behind a sampler's {@linkcode Denoiser}. */
+import type { Run } from "./generate_options.ts";
+import { guide } from "./guidance.ts";
+import { type Denoised, parameterise } from "./parameterisation.ts";
+import type {
+  Conditioning,
+  Control,
+  NoisePredictor,
+  PreparedControl,
+  PrepareOptions,
+  Residuals,
+  Unet,
+} from "./parts.ts";
+import type { NoiseLevel, Schedule } from "./schedule.ts";
+import { concatRows, type Latent, sliceRows, type Tensor } from "./tensor.ts";
+
+/** What the denoiser is made of. */
+export interface GuidedDenoiserOptions {
+  readonly unet: Unet;
+  readonly conditional: Conditioning;
+  /** Absent without guidance. */
+  readonly unconditional?: Conditioning;
+  readonly run: Run;
+  readonly schedule: Schedule;
+  readonly controls: readonly { readonly control: Control; readonly pixels: Tensor }[];
+  readonly concat?: Latent;
+  readonly signal?: AbortSignal;
+}
+
+/** A denoiser bound to its prompts; dispose it after the run. */
+export class GuidedDenoiser implements AsyncDisposable {
+  /** Index of the current step and number of steps, for controls that have a window. */
+  progress: { index: number; steps: number };
+  readonly #passes: readonly Pass[];
+  readonly #options: GuidedDenoiserOptions;
+
+  private constructor(options: GuidedDenoiserOptions, passes: readonly Pass[]) {
+    this.#options = options;
+    this.#passes = passes;
+    this.progress = { index: 0, steps: options.run.steps };
+  }
+
+  /** Binds the conditioning: both halves in one batch, or one pass each. */
+  static async prepare(options: GuidedDenoiserOptions): Promise<GuidedDenoiser> {
+    const { conditional, unconditional, run } = options;
+    const halves = unconditional === undefined ? [conditional] : [unconditional, conditional];
+    const batches = run.guidanceMode === "batch" ? [joinConditioning(halves)] : halves;
+    const passes: Pass[] = [];
+    for (const batch of batches) passes.push(await preparePass(batch, options));
+    return new GuidedDenoiser(options, passes);
+  }
+
+  /** The {@linkcode Denoiser}. */
+  readonly denoise = async (latent: Latent, at: NoiseLevel): Promise<Denoised> => {
+    const { run, schedule, signal } = this.#options;
+    await macrotask(); // backends that run on this thread starve timers, and with them the signal
+    signal?.throwIfAborted();
+    const outputs: Tensor[] = [];
+    for (const pass of this.#passes) outputs.push(...await this.#evaluate(pass, latent, at.timestep));
+    signal?.throwIfAborted();
+    const [first, second] = outputs as [Tensor, Tensor?];
+    const raw = second === undefined
+      ? first
+      : guide(first, second, { scale: run.guidance, rescale: run.guidanceRescale });
+    return parameterise(raw, latent, at, schedule.config.predictionType);
+  };
+
+  /** One output for each half that the pass holds. */
+  async #evaluate({ predictor, controls, rows }: Pass, latent: Latent, timestep: number): Promise<Tensor[]> {
+    const own = latent.shape[0]!;
+    const repeated = rows === own ? latent : concatRows([latent, latent]);
+    const residuals = await this.#residuals(controls, repeated, timestep);
+    const raw = await predictor.predict(repeated, timestep, residuals);
+    return rows === own ? [raw] : [sliceRows(raw, 0, own), sliceRows(raw, own, rows)];
+  }
+
+  async #residuals(
+    controls: readonly PreparedControl[],
+    latent: Latent,
+    timestep: number,
+  ): Promise<Residuals | undefined> {
+    const step = { latent, timestep, ...this.progress };
+    const all = await Promise.all(controls.map((control) => control.residuals(step)));
+    const active = all.filter((residuals) => residuals !== undefined);
+    return active.length === 0 ? undefined : Object.assign({}, ...active);
+  }
+
+  /** Frees the predictors and the prepared controls. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const { predictor, controls } of this.#passes) {
+      await predictor[Symbol.asyncDispose]();
+      for (const control of controls) await control[Symbol.asyncDispose]();
+    }
+  }
+}
+
+interface Pass {
+  readonly predictor: NoisePredictor;
+  readonly controls: readonly PreparedControl[];
+  readonly rows: number;
+}
+
+async function preparePass(
+  conditioning: Conditioning,
+  { unet, run, controls, concat, signal }: GuidedDenoiserOptions,
+): Promise<Pass> {
+  const rows = conditioning.hidden.shape[0]!;
+  const options: PrepareOptions = {
+    ...concat !== undefined && { concat: concat.shape[0] === rows ? concat : concatRows([concat, concat]) },
+    ...unet.config.timeCondProjDim !== undefined && { guidanceScale: run.guidance },
+    ...signal !== undefined && { signal },
+  };
+  const prepared: PreparedControl[] = [];
+  for (const { control, pixels } of controls) prepared.push(await control.prepare(pixels, conditioning));
+  return { predictor: await unet.prepare(conditioning, options), controls: prepared, rows };
+}
+
+function joinConditioning(halves: readonly Conditioning[]): Conditioning {
+  const masks = halves.flatMap(({ mask }) => mask ?? []);
+  const hidden = concatRows(halves.map((half) => half.hidden));
+  return masks.length === halves.length ? { hidden, mask: concatRows(masks) } : { hidden };
+}
+
+function macrotask(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 0));
+}

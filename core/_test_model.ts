@@ -1,0 +1,94 @@
+/** A model of ten lines of arithmetic, for tests of the pipeline. */
+import { LazyPart } from "./lazy_part.ts";
+import { BASE, type Model } from "./model.ts";
+import type { TextEncoder, Unet, UnetConfig, Vae } from "./parts.ts";
+import type { Sampler } from "./sampler.ts";
+import { createSchedule } from "./schedule.ts";
+import { sizeOf } from "./tensor.ts";
+
+/** What happened to the parts, in order. */
+export type Events = string[];
+
+/** One step of plain x0 prediction, `steps` times. */
+export const plainSampler: Sampler = {
+  name: "plain",
+  steps: 4,
+  async *sample(denoise, { noise }, { schedule, steps = 4, signal }) {
+    let latent = noise;
+    for (let index = 0; index < steps; index++) {
+      signal?.throwIfAborted();
+      const level = schedule.at(999 - index);
+      const { x0 } = await denoise(latent, level);
+      latent = (yield { index, steps, timestep: level.timestep, latent: x0, level, x0 }) ?? x0;
+    }
+  },
+};
+
+/** Options of {@linkcode testModel}. */
+export interface TestModelOptions {
+  readonly events?: Events;
+  /** Runs inside every prediction. */
+  readonly onPredict?: () => void | Promise<void>;
+  readonly config?: Partial<UnetConfig>;
+}
+
+/** A model whose UNet predicts half of its latent plus the prompt's length. */
+export function testModel({ events = [], onPredict, config }: TestModelOptions = {}): Model {
+  const part = <T extends object>(name: string, make: () => T) =>
+    new LazyPart<T & AsyncDisposable>((owned) => {
+      events.push(`load ${name}`);
+      const disposed = { [Symbol.asyncDispose]: () => Promise.resolve(void events.push(`release ${name}`)) };
+      owned.use(disposed);
+      return Promise.resolve({ ...make(), ...disposed });
+    });
+  const unetConfig: UnetConfig = { inChannels: 4, outChannels: 4, sampleSize: 2, crossAttentionDim: 1, ...config };
+  return {
+    name: "test",
+    backend: "none",
+    schedule: createSchedule({ predictionType: "sample" }),
+    sampler: plainSampler,
+    guidance: 2,
+    size: 16,
+    scale: 8,
+    latentChannels: 4,
+    textEncoder: part<Omit<TextEncoder, typeof Symbol.asyncDispose>>("textEncoder", () => ({
+      encode(prompts) {
+        events.push(`encode ${prompts.join("|")}`);
+        const data = Float32Array.from(prompts, ({ length }) => length / 100);
+        return Promise.resolve({ hidden: { data, shape: [prompts.length, 1, 1] } });
+      },
+    })),
+    unets: new Map([[BASE, {
+      config: unetConfig,
+      part: part<Omit<Unet, typeof Symbol.asyncDispose>>("unet", () => ({
+        config: unetConfig,
+        prepare: ({ hidden }) =>
+          Promise.resolve({
+            async predict(latent) {
+              events.push(`predict ${latent.shape[0]} rows`);
+              await onPredict?.();
+              const row = sizeOf(latent.shape.slice(1));
+              return {
+                data: latent.data.map((value, i) => value / 2 + hidden.data[Math.floor(i / row)]!),
+                shape: latent.shape,
+              };
+            },
+            [Symbol.asyncDispose]: () => Promise.resolve(),
+          }),
+      })),
+    }]]),
+    vae: part<Omit<Vae, typeof Symbol.asyncDispose>>("vae", () => ({
+      latentChannels: 4,
+      scale: 8,
+      encode: ({ shape: [rows, , height, width] }, { samples = rows } = {}) => {
+        const shape = [samples!, 4, height! / 8, width! / 8];
+        return Promise.resolve({ data: new Float32Array(sizeOf(shape)), shape });
+      },
+      decode({ data, shape: [rows, , height, width] }) {
+        events.push("decode");
+        const shape = [rows!, 3, height! * 8, width! * 8];
+        return Promise.resolve({ data: new Float32Array(sizeOf(shape)).fill(data[0]!), shape });
+      },
+    })),
+  };
+}

@@ -1,0 +1,205 @@
+/**
+ * What a user asks for, and what a run makes of it.
+ *
+ * @module
+ */
+import type { Image } from "./image.ts";
+import { BASE, type Model } from "./model.ts";
+import type { Control, PromptSyntax } from "./parts.ts";
+import type { Sampler } from "./sampler.ts";
+import type { GenerationStep } from "./generation.ts";
+import type { Latent, Tensor } from "./tensor.ts";
+import { sizeOf } from "./tensor.ts";
+
+/** Options of {@linkcode Pipeline.generate} and {@linkcode Pipeline.stream}. */
+export interface GenerateOptions {
+  /** What to show; several prompts give a row of pictures each. */
+  readonly prompt: string | readonly string[];
+  /** What not to show, for guidance; one for all prompts or one each. @default {""} */
+  readonly negativePrompt?: string | readonly string[];
+  /** The algorithm. @default {the model's own} */
+  readonly sampler?: Sampler;
+  /** Number of steps. @default {the sampler's} */
+  readonly steps?: number;
+  /** Classifier-free guidance scale; 1 or less is none and costs half. @default {the sampler's or the model's} */
+  readonly guidance?: number;
+  /** How much of guidance's overexposure to take back, 0 … 1. @default {0} */
+  readonly guidanceRescale?: number;
+  /** Whether the guided and the unguided half run together or one after the other (half the memory). @default {"batch"} */
+  readonly guidanceMode?: "batch" | "passes";
+  /** Pixels across, a multiple of 8. @default {the model's} */
+  readonly width?: number;
+  /** Pixels down, a multiple of 8. @default {the model's} */
+  readonly height?: number;
+  /** Pictures a prompt. @default {1} */
+  readonly count?: number;
+  /** Seed of the first picture (n means n, n + 1, …), or one a picture. @default {a random one, reported back} */
+  readonly seed?: number | readonly number[];
+  /** One stream of noise a picture, or diffusers' single generator for the batch. @default {"separate"} */
+  readonly batchNoise?: "separate" | "shared";
+  /** A picture to start from: pixels `[1, 3, height, width]` in −1 … 1, or 8-bit. Sets width and height. */
+  readonly image?: Image | Tensor;
+  /** How far to go from `image`: 0 keeps it, 1 keeps its noise level only. @default {0.8, with a mask 1} */
+  readonly strength?: number;
+  /** Repaints where this is 1: `[1, 1, height, width]` in 0 … 1, or an 8-bit picture (white repaints). */
+  readonly mask?: Image | Tensor;
+  /** Structure to follow. */
+  readonly control?: readonly ControlInput[];
+  /** Standard normal noise to start from, in place of the seed's. */
+  readonly latents?: Latent;
+  /** Last layers of the text encoder to leave out. @default {0} */
+  readonly clipSkip?: number;
+  /** How prompts are read. @default {"plain"} */
+  readonly promptSyntax?: PromptSyntax;
+  /** Called with a sentence when something was done otherwise than asked, as a prompt cut short. */
+  readonly onWarning?: (message: string) => void;
+  /** Stops the run. */
+  readonly signal?: AbortSignal;
+  /** Called after every step. */
+  readonly onStep?: (step: GenerationStep) => void;
+}
+
+/** A control with the picture that it reads. */
+export interface ControlInput {
+  /** The control. */
+  readonly control: Control;
+  /** Its picture, of the size of the result: pixels `[1, 3, height, width]` in 0 … 1, or 8-bit. */
+  readonly image: Image | Tensor;
+}
+
+/** Options checked and filled in. */
+export interface Run {
+  readonly prompts: readonly string[];
+  readonly negativePrompts: readonly string[];
+  readonly sampler: Sampler;
+  readonly kind: string;
+  readonly steps: number;
+  readonly guidance: number;
+  readonly guidanceRescale: number;
+  readonly guidanceMode: "batch" | "passes";
+  readonly width: number;
+  readonly height: number;
+  readonly seeds: readonly number[];
+  readonly batchNoise: "separate" | "shared";
+  readonly strength: number;
+}
+
+/**
+ * Checks options against a model and fills in the defaults.
+ *
+ * @throws {RangeError} If a number is out of its range.
+ * @throws {TypeError} If options contradict each other.
+ */
+export function planRun(options: GenerateOptions, model: Model): Run {
+  const sampler = options.sampler ?? model.sampler;
+  const kind = sampler.trainedFor ?? BASE;
+  if (!model.unets.has(kind)) {
+    const kinds = [...model.unets.keys()].join(", ");
+    throw new TypeError(
+      `Cannot sample "${model.name}" with ${sampler.name}: it needs weights trained for "${kind}", the model has ${kinds}.`,
+    );
+  }
+  const steps = whole("steps", options.steps ?? sampler.steps, 1, model.schedule.config.trainTimesteps);
+  const guidance = inRange("guidance", options.guidance ?? sampler.guidance ?? model.guidance, 0, 1000);
+  const size = imageSize(options.image) ?? { width: model.size, height: model.size };
+  const [width, height] = (["width", "height"] as const).map((side) => {
+    const pixels = whole(side, options[side] ?? size[side], model.scale, 1 << 14);
+    if (pixels % model.scale === 0) return pixels;
+    const below = pixels - pixels % model.scale;
+    throw new RangeError(
+      `Cannot generate a picture with ${side} ${pixels}: expected a multiple of ${model.scale}, such as ${below} or ${
+        below + model.scale
+      }.`,
+    );
+  }) as [number, number];
+  for (const name of ["image", "mask"] as const) {
+    const given = imageSize(options[name]);
+    if (given !== undefined && (given.width !== width || given.height !== height)) {
+      throw new RangeError(
+        `Cannot use the ${name}: it is ${given.width} × ${given.height}, expected ${width} × ${height} as the result.`,
+      );
+    }
+  }
+  if (options.mask !== undefined && options.image === undefined) {
+    throw new TypeError("Cannot repaint: there is a mask but no image, expected both.");
+  }
+  const count = whole("count", options.count ?? 1, 1, 1024);
+  const prompts = list(options.prompt).flatMap((prompt) => Array<string>(count).fill(prompt));
+  if (prompts.length === 0) {
+    throw new RangeError("Cannot generate: the list of prompts is empty, expected one or more.");
+  }
+  const negative = list(options.negativePrompt ?? "");
+  if (negative.length !== 1 && negative.length * count !== prompts.length) {
+    throw new RangeError(
+      `Cannot generate: ${negative.length} negative prompts for ${
+        prompts.length / count
+      } prompts, expected 1 or as many.`,
+    );
+  }
+  const latents = options.latents;
+  if (latents !== undefined) {
+    checkLatents(latents, [prompts.length, model.latentChannels, height / model.scale, width / model.scale]);
+  }
+  return {
+    prompts,
+    negativePrompts: prompts.map((_, row) => negative[negative.length === 1 ? 0 : Math.floor(row / count)]!),
+    sampler,
+    kind,
+    steps,
+    guidance,
+    guidanceRescale: inRange("guidanceRescale", options.guidanceRescale ?? 0, 0, 1),
+    guidanceMode: options.guidanceMode ?? "batch",
+    width,
+    height,
+    seeds: planSeeds(options.seed, prompts.length),
+    batchNoise: options.batchNoise ?? "separate",
+    strength: inRange("strength", options.strength ?? (options.mask === undefined ? 0.8 : 1), 0, 1),
+  };
+}
+
+function planSeeds(seed: number | readonly number[] | undefined, rows: number): number[] {
+  const first = seed ?? crypto.getRandomValues(new Uint32Array(1))[0]!;
+  const seeds = typeof first === "number"
+    ? Array.from({ length: rows }, (_, row) => first + row)
+    : [...first];
+  if (seeds.length !== rows) {
+    throw new RangeError(
+      `Cannot generate ${rows} pictures from ${seeds.length} seeds: expected one seed or one a picture.`,
+    );
+  }
+  return seeds.map((value) => whole("seed", value, 0, Number.MAX_SAFE_INTEGER));
+}
+
+function checkLatents({ data, shape }: Latent, expected: readonly number[]): void {
+  if (shape.length !== 4 || shape.some((size, i) => size !== expected[i]) || data.length !== sizeOf(shape)) {
+    throw new RangeError(`Cannot start from the latents: their shape is [${shape}], expected [${expected}].`);
+  }
+  if (!data.every(Number.isFinite)) {
+    throw new RangeError(
+      "Cannot start from the latents: they hold NaN or infinity, expected finite numbers.",
+    );
+  }
+}
+
+function imageSize(image: Image | Tensor | undefined): { width: number; height: number } | undefined {
+  if (image === undefined) return undefined;
+  if ("width" in image) return { width: image.width, height: image.height };
+  const [height, width] = image.shape.slice(-2);
+  return { width: width ?? 0, height: height ?? 0 };
+}
+
+function list(value: string | readonly string[]): readonly string[] {
+  return typeof value === "string" ? [value] : value;
+}
+
+function whole(name: string, value: number, min: number, max: number): number {
+  if (Number.isInteger(value) && value >= min && value <= max) return value;
+  throw new RangeError(
+    `Cannot generate with ${name} ${value}: expected a whole number from ${min} to ${max}.`,
+  );
+}
+
+function inRange(name: string, value: number, min: number, max: number): number {
+  if (value >= min && value <= max) return value;
+  throw new RangeError(`Cannot generate with ${name} ${value}: expected a number from ${min} to ${max}.`);
+}

@@ -1,0 +1,48 @@
+/**
+ * A model: the parts of one diffusion model with the numbers that belong to them.
+ *
+ * @module
+ */
+import type { LazyPart } from "./lazy_part.ts";
+import type { TextEncoder, Unet, UnetConfig, Vae } from "./parts.ts";
+import type { Sampler } from "./sampler.ts";
+import type { Schedule } from "./schedule.ts";
+
+/** The kind of ordinary weights, which every sampler without `trainedFor` runs on. */
+export const BASE = "base";
+
+/** One of a model's UNets. Its configuration is known before it is loaded. */
+export interface ModelUnet {
+  /** Shapes and kind. */
+  readonly config: UnetConfig;
+  /** The network. */
+  readonly part: LazyPart<Unet>;
+}
+
+/** What a pipeline is made of. Parts may come from anywhere: a folder, another backend, your own code. */
+export interface Model {
+  /** What the user calls it. */
+  readonly name: string;
+  /** Name of the backend that runs it, for reports. */
+  readonly backend: string;
+  /** Prompts to conditioning. */
+  readonly textEncoder: LazyPart<TextEncoder>;
+  /** UNets by what they were trained for: {@linkcode BASE}, or a sampler's `trainedFor`. */
+  readonly unets: ReadonlyMap<string, ModelUnet>;
+  /** Latents to pictures and back. */
+  readonly vae: LazyPart<Vae>;
+  /** The noise schedule. */
+  readonly schedule: Schedule;
+  /** The sampler when the caller names none. */
+  readonly sampler: Sampler;
+  /** The guidance scale when neither the caller nor the sampler says. */
+  readonly guidance: number;
+  /** Side of the pictures that it was trained on, in pixels. */
+  readonly size: number;
+  /** Pixels that a latent pixel stands for; widths and heights are multiples of it. */
+  readonly scale: number;
+  /** Channels of the latent. */
+  readonly latentChannels: number;
+  /** Row by row, what each latent channel adds to red, green and blue, with a constant last: for cheap previews. */
+  readonly latentToRgb?: readonly (readonly [number, number, number])[];
+}

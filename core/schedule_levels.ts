@@ -1,0 +1,252 @@
+/**
+ * Which noise levels a run visits. All of diffusers' conventions about spacing, rounding and the last level are
+ * here, so that samplers are formulas only.
+ *
+ * @module
+ */
+import { zeroSignalError } from "./parameterisation.ts";
+import type { NoiseLevel, Schedule, TimestepSpacing } from "./schedule.ts";
+import { roundHalfToEven, spacedTimesteps } from "./schedule.ts";
+import {
+  sigmaLevel,
+  type SigmaSpacing,
+  spacedSigmas,
+  timestepOfSigma,
+  trainingSigmas,
+} from "./schedule_sigmas.ts";
+
+/** One step of a run: from the level at which the network is asked to the level of the step's result. */
+export interface Transition {
+  /** The level before the step. */
+  readonly from: NoiseLevel;
+  /** The level after it. */
+  readonly to: NoiseLevel;
+}
+
+/** How a run's timesteps are chosen. */
+export interface TimestepOptions {
+  /** Spacing of the timesteps. @default {the schedule's} */
+  readonly spacing?: TimestepSpacing;
+  /** The timesteps themselves, descending; their number is the number of steps. */
+  readonly timesteps?: readonly number[];
+}
+
+/** How the levels of a run are chosen for a sampler that thinks in σ. */
+export interface SigmaOptions extends TimestepOptions {
+  /**
+   * Spacing of the σ, or the σ themselves: descending, one more than there are steps, usually with 0 at the end.
+   * @default {those of the timesteps}
+   */
+  readonly sigmas?: SigmaSpacing | readonly number[];
+  /** Whether the run ends without noise or at the smallest trained level. @default {"zero"} */
+  readonly finalSigma?: "zero" | "sigma_min";
+}
+
+/** The end of a run: no noise. */
+export const CLEAN: NoiseLevel = { timestep: -1, alpha: 1, sigma: 0 };
+
+/**
+ * The whole timesteps of a run: the given ones, or spaced ones.
+ *
+ * @throws {RangeError} If `steps` is not a whole number from 1 to T, or does not fit the given timesteps; or these
+ * are not descending whole numbers from T − 1 to 0.
+ */
+export function runTimesteps(
+  schedule: Schedule,
+  steps: number,
+  options: TimestepOptions = {},
+): readonly number[] {
+  const { timesteps, spacing } = options;
+  if (timesteps === undefined) return spacedTimesteps(schedule, steps, spacing);
+  checkTimesteps(schedule, steps, timesteps);
+  if (!timesteps.every(Number.isInteger)) {
+    throw new RangeError(`Cannot sample at timesteps ${timesteps}: expected whole numbers.`);
+  }
+  return timesteps;
+}
+
+/** The levels of {@linkcode runTimesteps}, each step ending where the next begins and the last one at `final`. */
+export function timestepTransitions(
+  schedule: Schedule,
+  steps: number,
+  options: TimestepOptions & { readonly final: NoiseLevel },
+): Transition[] {
+  const levels = runTimesteps(schedule, steps, options).map((timestep) => schedule.at(timestep));
+  return pairs([...levels, options.final]);
+}
+
+/**
+ * The same as DDIM and PNDM count: a step always goes ⌊T/N⌋ timesteps down, wherever the next one begins, and
+ * the last one ends at the schedule's final level. With given timesteps each step ends where the next begins.
+ */
+export function strideTransitions(
+  schedule: Schedule,
+  steps: number,
+  options: TimestepOptions = {},
+): Transition[] {
+  if (options.timesteps !== undefined) {
+    return timestepTransitions(schedule, steps, { ...options, final: schedule.at(-1) });
+  }
+  const stride = Math.floor(schedule.config.trainTimesteps / steps);
+  return runTimesteps(schedule, steps, options)
+    .map((timestep) => ({ from: schedule.at(timestep), to: schedule.at(timestep - stride) }));
+}
+
+/**
+ * Levels for the samplers of k-diffusion (Euler, Heun and their family): "linspace" timesteps are fractional, and
+ * spaced σ lie between the σ of the first and of the last timestep.
+ *
+ * @throws {RangeError} As {@linkcode runTimesteps}; also if σ are given that do not descend, or if the run begins
+ * without signal (zero terminal SNR) and the network predicts epsilon.
+ */
+export function sigmaTransitions(
+  schedule: Schedule,
+  steps: number,
+  options: SigmaOptions = {},
+): Transition[] {
+  const { trainTimesteps: T, timestepSpacing } = schedule.config;
+  const { spacing = timestepSpacing } = options;
+  const spaced = spacedTimesteps(schedule, steps, spacing);
+  const timesteps = spacing === "linspace"
+    ? spaced.map((_, i) => Math.fround(steps === 1 ? 0 : (steps - 1 - i) * ((T - 1) / (steps - 1))))
+    : spaced;
+  return transitions(schedule, steps, options, { timesteps, toTimestep: (t) => t });
+}
+
+/** Options of {@linkcode solverTransitions}. */
+export interface SolverLevelOptions extends SigmaOptions {
+  /** Leaves out timesteps whose λ = log(α/σ) is below this; needed with the cosine schedule. @default {−∞} */
+  readonly lambdaMinClipped?: number;
+}
+
+/**
+ * Levels for the solvers of Lu et al. (DPM-Solver++, UniPC and their family): timesteps are spaced as for one step
+ * more, without the last; spaced σ lie between the largest and the smallest trained one; timesteps are whole.
+ *
+ * @throws {RangeError} As {@linkcode sigmaTransitions}.
+ */
+export function solverTransitions(
+  schedule: Schedule,
+  steps: number,
+  options: SolverLevelOptions = {},
+): Transition[] {
+  const { spacing = schedule.config.timestepSpacing, sigmas, lambdaMinClipped = -Infinity } = options;
+  const table = trainingSigmas(schedule);
+  const last = table.findLastIndex((sigma) => -Math.log(sigma) >= lambdaMinClipped);
+  return transitions(schedule, steps, options, {
+    timesteps: solverTimesteps(schedule, steps, spacing, last + 1),
+    range: { max: table[table.length - 1]!, min: table[0]! },
+    toTimestep: sigmas === "exponential" || sigmas === "beta" ? Math.trunc : roundHalfToEven,
+  });
+}
+
+function solverTimesteps({ config }: Schedule, steps: number, spacing: TimestepSpacing, T: number): number[] {
+  const { trainTimesteps, stepsOffset } = config;
+  checkSteps(steps, trainTimesteps - 1);
+  const down = Array.from({ length: steps }, (_, i) => steps - i);
+  switch (spacing) {
+    case "leading":
+      return down.map((i) => i * Math.floor(T / (steps + 1)) + stepsOffset);
+    case "linspace":
+      return down.map((i) => roundHalfToEven(i * ((T - 1) / steps)));
+    case "trailing":
+      return down.map((i) => roundHalfToEven(T - (steps - i) * (trainTimesteps / steps)) - 1).filter((t) =>
+        t >= 0
+      );
+  }
+}
+
+/** What a family of samplers has of its own. */
+interface Family {
+  readonly timesteps: readonly number[];
+  /** Largest and smallest of spaced σ, when these are not those of the timesteps. */
+  readonly range?: { readonly max: number; readonly min: number };
+  /** What the network is told for an interpolated timestep. */
+  toTimestep(fractional: number): number;
+}
+
+function transitions(schedule: Schedule, steps: number, options: SigmaOptions, family: Family): Transition[] {
+  const table = trainingSigmas(schedule);
+  const timesteps = options.timesteps ?? family.timesteps;
+  if (options.timesteps !== undefined) checkTimesteps(schedule, steps, options.timesteps);
+  const own = timesteps.map((timestep) => interpolate(table, timestep));
+  const { sigmas = own, finalSigma = "zero" } = options;
+  const end = finalSigma === "zero" ? CLEAN : sigmaLevel(0, table[0]!);
+  const toTimestep = (sigma: number) => family.toTimestep(timestepOfSigma(table, sigma));
+  const level = (sigma: number, timestep: number) => sigmaLevel(timestep, Math.fround(sigma));
+
+  let levels: NoiseLevel[];
+  if (sigmas === own) {
+    levels = [...own.map((sigma, i) => level(sigma, timesteps[i]!)), end];
+  } else if (typeof sigmas === "string") {
+    if (options.timesteps !== undefined) {
+      throw new RangeError(
+        `Cannot space sigmas as "${sigmas}" at given timesteps: expected only one of the two.`,
+      );
+    }
+    const range = family.range ?? { max: own[0]!, min: own[own.length - 1]! };
+    levels = [
+      ...spacedSigmas(sigmas, { ...range, steps }).map((sigma) => level(sigma, toTimestep(sigma))),
+      end,
+    ];
+  } else {
+    checkSigmas(steps, sigmas);
+    levels = sigmas.map((sigma, i) =>
+      sigma === 0 ? CLEAN : level(sigma, options.timesteps?.[i] ?? toTimestep(sigma))
+    );
+  }
+  const { alphasCumprod, config } = schedule;
+  const silent = alphasCumprod[alphasCumprod.length - 1] === 0 &&
+    levels[0]!.timestep > config.trainTimesteps - 2;
+  if (silent && config.predictionType === "epsilon") throw zeroSignalError(levels[0]!.timestep);
+  return pairs(levels);
+}
+
+/** Neighbours of a list of levels. */
+function pairs(levels: readonly NoiseLevel[]): Transition[] {
+  return levels.slice(1).map((to, i) => ({ from: levels[i]!, to }));
+}
+
+/** Linear interpolation between whole indices. */
+function interpolate(table: Float32Array, index: number): number {
+  const low = Math.floor(index);
+  const part = index - low;
+  return part === 0 ? table[low]! : (1 - part) * table[low]! + part * table[low + 1]!;
+}
+
+function checkSteps(steps: number, most: number): void {
+  if (!Number.isInteger(steps) || steps < 1 || steps > most) {
+    throw new RangeError(`Cannot sample in ${steps} steps: expected a whole number from 1 to ${most}.`);
+  }
+}
+
+function checkTimesteps({ config }: Schedule, steps: number, timesteps: readonly number[]): void {
+  checkLength(steps, timesteps.length, "timesteps");
+  const last = config.trainTimesteps - 1;
+  if (!timesteps.every((t) => t >= 0 && t <= last) || !descends(timesteps)) {
+    throw new RangeError(
+      `Cannot sample at timesteps ${timesteps}: expected numbers that descend from ${last} to 0.`,
+    );
+  }
+}
+
+function checkSigmas(steps: number, sigmas: readonly number[]): void {
+  checkLength(steps, sigmas.length - 1, "sigmas, less one");
+  if (!sigmas.every((sigma) => sigma >= 0 && sigma < Infinity) || !descends(sigmas)) {
+    throw new RangeError(
+      `Cannot sample at sigmas ${sigmas}: expected finite numbers that descend to 0 or more.`,
+    );
+  }
+}
+
+function checkLength(steps: number, length: number, what: string): void {
+  if (length !== steps || length < 1) {
+    throw new RangeError(
+      `Cannot sample in ${steps} steps: ${length} ${what}, are given; expected as many, and at least 1.`,
+    );
+  }
+}
+
+function descends(values: readonly number[]): boolean {
+  return values.every((value, i) => i === 0 || value < values[i - 1]!);
+}

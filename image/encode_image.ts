@@ -1,0 +1,71 @@
+/**
+ * Picture files out.
+ *
+ * @module
+ */
+import type { Image } from "../core/image.ts";
+import type { ImageFormat } from "./_header.ts";
+import { encodeJpeg } from "./_jpeg.ts";
+import { encodePng } from "./_png.ts";
+import { encodeWebp } from "./_webp.ts";
+import { withPngText } from "./png_text.ts";
+
+export type { ImageFormat };
+
+/** How a picture is written. */
+export interface EncodeOptions {
+  /**
+   * JPEG and WebP: from 0, small, to 100, close to the original. PNG loses nothing and takes no notice of it.
+   *
+   * @default {90}
+   */
+  readonly quality?: number;
+  /** PNG only: texts by their keyword, such as {@linkcode formatParameters}' under `parameters`. */
+  readonly text?: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes a picture as a file. JPEG and WebP need `--allow-read` for their codec, PNG nothing.
+ *
+ * @example
+ * ```ts
+ * import { encodeImage } from "@mobile-diffusion/sdk/image";
+ *
+ * const red = { width: 1, height: 1, data: Uint8Array.of(255, 0, 0) };
+ * const file = await encodeImage(red, "webp", { quality: 80 });
+ * ```
+ * @throws {RangeError} If the picture's data is not of its size, the quality not from 0 to 100, or a keyword not one.
+ * @throws {TypeError} If texts are given for another format than PNG.
+ */
+export async function encodeImage(
+  image: Image,
+  format: ImageFormat,
+  { quality = 90, text }: EncodeOptions = {},
+): Promise<Uint8Array> {
+  const { width, height, data } = image;
+  if (!(width > 0 && height > 0) || data.length !== 3 * width * height) {
+    throw new RangeError(
+      `Cannot encode the image: ${width} × ${height} has ${data.length} values, expected 3 for each pixel, and one pixel.`,
+    );
+  }
+  if (!(quality >= 0 && quality <= 100)) {
+    throw new RangeError(`Cannot encode the image: quality is ${quality}, expected 0 to 100.`);
+  }
+  if (text !== undefined && format !== "png") {
+    throw new TypeError(
+      `Cannot encode the image: text is given for "${format}", expected it for "png" only.`,
+    );
+  }
+  switch (format) {
+    case "png":
+      return text === undefined ? encodePng(image) : withPngText(encodePng(image), text);
+    case "jpeg":
+      return await encodeJpeg(image, quality);
+    case "webp":
+      return await encodeWebp(image, quality);
+    default:
+      throw new TypeError(
+        `Cannot encode the image: format is "${format}", expected "png", "jpeg" or "webp".`,
+      );
+  }
+}

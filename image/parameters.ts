@@ -1,0 +1,132 @@
+/**
+ * How a picture was made, as the text that AUTOMATIC1111's web UI keeps in its PNG files under `parameters`.
+ *
+ * @module
+ */
+
+/** The request behind a picture. */
+export interface Parameters {
+  /** What was asked for. */
+  readonly prompt: string;
+  /** What was to be avoided; empty if nothing was. */
+  readonly negativePrompt: string;
+  /**
+   * All else by the names of the convention, in their order: `Steps`, `Sampler`, `CFG scale`, `Seed`, `Size`
+   * (`512x512`), `Model`, `Denoising strength` and whatever a program adds.
+   */
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** A line with fewer settings than this is taken for a part of the prompt. */
+const fewestSettings = 3;
+const negativeMark = "Negative prompt:";
+/** Hold what the lines of the convention cannot: spaces at their ends, a prompt that contains the mark. */
+const exactPrompt = "Exact prompt";
+const exactNegativePrompt = "Exact negative prompt";
+
+const name = String.raw`[\p{L}\p{N}_][\p{L}\p{N}_ \-/]+`;
+const quoted = String.raw`"(?:\\.|[^\\"])*"`;
+
+/**
+ * Writes the text: prompt, `Negative prompt: …`, and one line of settings, of which those with commas, colons or
+ * line breaks are quoted as JSON. What this gives, {@linkcode parseParameters} reads back unchanged, whatever the
+ * strings: prompts that the convention would bend are written a second time, quoted, as a setting.
+ *
+ * @example
+ * ```ts
+ * import { formatParameters } from "@mobile-diffusion/sdk/image";
+ *
+ * formatParameters({
+ *   prompt: "a cat",
+ *   negativePrompt: "fog",
+ *   settings: { Steps: "20", Sampler: "DDIM", Seed: "7", Size: "512x512" },
+ * });
+ * // a cat
+ * // Negative prompt: fog
+ * // Steps: 20, Sampler: DDIM, Seed: 7, Size: 512x512
+ * ```
+ * @throws {RangeError} If there are fewer than 3 settings, which no reader would find, or a name is not one.
+ */
+export function formatParameters({ prompt, negativePrompt, settings }: Parameters): string {
+  const count = Object.keys(settings).length;
+  if (count < fewestSettings) {
+    throw new RangeError(`Cannot format the parameters: there are ${count} settings, expected 3 or more.`);
+  }
+  for (const key of Object.keys(settings)) {
+    if (!new RegExp(`^${name}$`, "u").test(key) || key === exactPrompt || key === exactNegativePrompt) {
+      throw new RangeError(
+        `Cannot format the parameters: a setting is named ${JSON.stringify(key)}, expected words.`,
+      );
+    }
+  }
+  const text = join(prompt, negativePrompt, settings);
+  const read = parseParameters(text);
+  const exact: Record<string, string> = {};
+  if (read.prompt !== prompt) exact[exactPrompt] = prompt;
+  if (read.negativePrompt !== negativePrompt) exact[exactNegativePrompt] = negativePrompt;
+  return Object.keys(exact).length === 0 ? text : join(prompt, negativePrompt, { ...settings, ...exact });
+}
+
+/**
+ * Reads such a text, from whichever program. Every string has a meaning: at least it is a prompt.
+ *
+ * @example
+ * ```ts
+ * import { parseParameters } from "@mobile-diffusion/sdk/image";
+ *
+ * const { prompt, settings } = parseParameters("a cat\nSteps: 20, Sampler: DDIM, Seed: 7");
+ * settings["Sampler"]; // "DDIM"
+ * ```
+ */
+export function parseParameters(text: string): Parameters {
+  const lines = text.trim().split("\n");
+  let settings = parseSettings(lines.at(-1)!);
+  if (settings.size < fewestSettings) settings = new Map();
+  else lines.pop();
+
+  const trimmed = lines.map((line) => line.trim());
+  const mark = trimmed.findIndex((line) => line.startsWith(negativeMark));
+  const negative = mark < 0
+    ? []
+    : trimmed.slice(mark).map((line) =>
+      line.startsWith(negativeMark) ? line.slice(negativeMark.length).trim() : line
+    );
+  const prompt = settings.get(exactPrompt) ?? (mark < 0 ? trimmed : trimmed.slice(0, mark)).join("\n");
+  const negativePrompt = settings.get(exactNegativePrompt) ?? negative.join("\n");
+  settings.delete(exactPrompt);
+  settings.delete(exactNegativePrompt);
+  return { prompt, negativePrompt, settings: Object.fromEntries(settings) };
+}
+
+function join(prompt: string, negativePrompt: string, settings: Readonly<Record<string, string>>): string {
+  const line = Object.entries(settings).map(([key, value]) => `${key}: ${quote(value)}`).join(", ");
+  const negative = negativePrompt === "" ? [] : [`${negativeMark} ${negativePrompt}`];
+  return [prompt, ...negative, line].join("\n");
+}
+
+/** `name: value, name: value`; what is neither is passed over up to the next comma. */
+function parseSettings(line: string): Map<string, string> {
+  const setting = new RegExp(String.raw`\s*(${name}):\s*(${quoted}|[^,]*)(?:,|$)`, "uy");
+  const settings = new Map<string, string>();
+  for (let at = 0; at < line.length;) {
+    setting.lastIndex = at;
+    const match = setting.exec(line);
+    if (match !== null) settings.set(match[1]!, unquote(match[2]!));
+    const comma = line.indexOf(",", at);
+    at = match !== null ? setting.lastIndex : comma < 0 ? line.length : comma + 1;
+  }
+  return settings;
+}
+
+function quote(value: string): string {
+  return value === "" || /[,:\n"]/.test(value) || value !== value.trim() ? JSON.stringify(value) : value;
+}
+
+function unquote(value: string): string {
+  if (!/^".*"$/s.test(value)) return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * A CLIP text encoder on a backend, with its tokenizer.
+ *
+ * @module
+ */
+import type { Runner } from "../backends/backend.ts";
+import { LazyPart } from "../core/lazy_part.ts";
+import type { Conditioning, EncodeOptions, TextEncoder } from "../core/parts.ts";
+import type { Tensor } from "../core/tensor.ts";
+import type { Tokenizer } from "../core/tokenizer.ts";
+import { chunkPrompt, padTokens, type WeightedRow } from "../tokenizer/chunk.ts";
+import { parsePromptWeights } from "../tokenizer/prompt_weights.ts";
+
+/** What a {@linkcode TextEncoder} of ours is made of. */
+export interface ClipTextEncoderOptions {
+  /** Its tokenizer. */
+  readonly tokenizer: Tokenizer;
+  /** Loads the network without its last `clipSkip` layers. */
+  readonly load: (clipSkip: number) => Promise<Runner>;
+}
+
+/** Puts tokenizer and network together. */
+export function clipTextEncoder({ tokenizer, load }: ClipTextEncoderOptions): TextEncoder {
+  const network = new LazyPart(async (owned) => owned.use(await load(skipped)));
+  let skipped = 0;
+  const run = async (rows: readonly (readonly number[])[], clipSkip: number): Promise<Tensor> => {
+    if (clipSkip !== skipped) {
+      await network.release();
+      skipped = clipSkip;
+    }
+    const tokens = rows[0]!.length;
+    const { last_hidden_state } = await (await network.get()).run({
+      input_ids: { data: BigInt64Array.from(rows.flat(), BigInt), shape: [rows.length, tokens] },
+      position_ids: { data: BigInt64Array.from({ length: tokens }, (_, i) => BigInt(i)), shape: [tokens] },
+    });
+    return last_hidden_state as Tensor;
+  };
+  return {
+    async encode(
+      prompts,
+      { clipSkip = 0, syntax = "plain", onWarning }: EncodeOptions = {},
+    ): Promise<Conditioning> {
+      if (syntax === "plain") {
+        const rows = prompts.map((prompt) => padTokens(tokenizer.tokenize(prompt), tokenizer));
+        const dropped = Math.max(...rows.map((row) => row.dropped));
+        if (dropped > 0) onWarning?.(tooLong(tokenizer, dropped));
+        return { hidden: await run(rows.map(({ ids }) => ids), clipSkip) };
+      }
+      const empty = chunkPrompt([[]], tokenizer)[0]!;
+      const chunks = prompts.map((prompt) => chunkPrompt(parsePromptWeights(prompt), tokenizer));
+      const longest = Math.max(...chunks.map(({ length }) => length));
+      const rows = chunks.flatMap((own) => Array.from({ length: longest }, (_, i) => own[i] ?? empty));
+      const hidden = weigh(await run(rows.map(({ ids }) => ids), clipSkip), rows);
+      const [, tokens, width] = hidden.shape as [number, number, number];
+      return { hidden: { data: hidden.data, shape: [prompts.length, longest * tokens, width] } };
+    },
+    [Symbol.asyncDispose]: () => network.release(),
+  };
+}
+
+/** Scales each token's state by its weight and brings the row's mean back to what it was, as A1111's web UI does. */
+function weigh(hidden: Tensor, rows: readonly WeightedRow[]): Tensor {
+  const [, tokens, width] = hidden.shape as [number, number, number];
+  const data = Float32Array.from(hidden.data);
+  for (const [index, { weights }] of rows.entries()) {
+    if (weights.every((weight) => weight === 1)) continue;
+    const row = data.subarray(index * tokens * width, (index + 1) * tokens * width);
+    const before = sum(row);
+    row.forEach((value, i) => row[i] = value * weights[Math.floor(i / width)]!);
+    const restore = before / sum(row);
+    row.forEach((value, i) => row[i] = value * restore);
+  }
+  return { data, shape: hidden.shape };
+}
+
+function sum(values: Float32Array): number {
+  return values.reduce((total, value) => total + value, 0);
+}
+
+function tooLong({ maxLength }: Tokenizer, dropped: number): string {
+  return `The prompt is too long: ${dropped} tokens after the first ${maxLength - 2} were left out.`;
+}

@@ -1,0 +1,31 @@
+/**
+ * DEIS: Zhang & Chen 2023, "Fast Sampling of Diffusion Models with Exponential Integrator", equation 14 (tAB-DEIS)
+ * with polynomials in log ρ, ρ = σ/α. One evaluation a step.
+ *
+ * @module
+ */
+import type { Sampler } from "../core/sampler.ts";
+import type { SigmaOptions } from "../core/schedule_levels.ts";
+import { dpmpp2m } from "./dpmpp_2m.ts";
+
+/** Options of {@linkcode deis}. */
+export interface DeisOptions extends SigmaOptions {
+  /** Number of steps, 1 … T − 1. @default {25} */
+  readonly steps?: number;
+  /** Order of the solver. @default {2} */
+  readonly order?: 1 | 2;
+}
+
+/**
+ * Makes a DEIS sampler. log ρ is −λ, so that up to second order this is DPM-Solver over epsilon with its
+ * second-order term integrated exactly.
+ *
+ * @example
+ * ```ts
+ * import { deis } from "@mobile-diffusion/sdk/samplers";
+ * const sampler = deis({ steps: 25 });
+ * ```
+ */
+export function deis(options: DeisOptions = {}): Sampler {
+  return { ...dpmpp2m({ ...options, predicts: "epsilon", solverType: "heun" }), name: "deis" };
+}

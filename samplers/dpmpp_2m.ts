@@ -1,0 +1,62 @@
+/**
+ * DPM-Solver++(2M): Lu et al. 2022, "DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic
+ * Models", algorithm 2. One evaluation a step.
+ *
+ * @module
+ */
+import type { Sampler } from "../core/sampler.ts";
+import { type SolverLevelOptions, solverTransitions } from "../core/schedule_levels.ts";
+import { orderOf, type Output, solverStep } from "./_dpm_solver.ts";
+import { begin, stepsOf } from "./_run.ts";
+import { noiseBeside, threshold } from "./_x0.ts";
+
+/** Options of {@linkcode dpmpp2m}. */
+export interface Dpmpp2mOptions extends SolverLevelOptions {
+  /** Number of steps, 1 … T − 1. @default {25} */
+  readonly steps?: number;
+  /** Order of the solver: 1 (DDIM), 2 or 3. @default {2} */
+  readonly order?: 1 | 2 | 3;
+  /** What the solver integrates: x0 (DPM-Solver++) or epsilon (DPM-Solver, unguided models). @default {"x0"} */
+  readonly predicts?: "x0" | "epsilon";
+  /** How the second-order term is approximated. @default {"midpoint"} */
+  readonly solverType?: "midpoint" | "heun";
+  /** Whether the last steps of a run of fewer than 15 are of lower order. @default {true} */
+  readonly lowerOrderFinal?: boolean;
+  /** Whether the last step is of first order, however many there are. @default {false} */
+  readonly eulerAtFinal?: boolean;
+}
+
+/**
+ * Makes a DPM-Solver++ multistep sampler. With `predicts: "epsilon"` the run ends at the smallest trained level,
+ * not without noise.
+ *
+ * @example
+ * ```ts
+ * import { dpmpp2m } from "@mobile-diffusion/sdk/samplers";
+ * const sampler = dpmpp2m({ steps: 25, sigmas: "karras" });
+ * ```
+ */
+export function dpmpp2m(options: Dpmpp2mOptions = {}): Sampler {
+  const { order = 2, predicts = "x0", solverType = "midpoint", lowerOrderFinal = true } = options;
+  const { eulerAtFinal = false, finalSigma = predicts === "x0" ? "zero" : "sigma_min" } = options;
+  const asked = stepsOf(options, 25);
+  return {
+    name: "dpmpp_2m",
+    steps: asked,
+    async *sample(denoise, start, { schedule, steps = asked, signal }) {
+      const { run, latent } = begin(start, solverTransitions(schedule, steps, { ...options, finalSigma }));
+      const outputs: Output[] = []; // newest first
+      let z = latent;
+      for (const [index, { from, to }] of run.entries()) {
+        signal?.throwIfAborted();
+        const x0 = threshold((await denoise(z, from)).x0, schedule);
+        outputs.unshift({ value: predicts === "x0" ? x0 : noiseBeside(x0, z, from), at: from });
+        const place = { index, left: run.length - 1 - index, steps, to };
+        outputs.length = Math.min(outputs.length, order);
+        const used = outputs.slice(0, orderOf(place, { order, lowerOrderFinal, eulerAtFinal }));
+        z = solverStep(z, { from, to }, used, { predicts, solverType });
+        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+      }
+    },
+  };
+}

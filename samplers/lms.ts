@@ -1,0 +1,68 @@
+/**
+ * LMS: the linear multistep method of Adams and Bashforth in σ; Katherine Crowson's k-diffusion. One evaluation a
+ * step.
+ *
+ * @module
+ */
+import type { Sampler } from "../core/sampler.ts";
+import { type SigmaOptions, sigmaTransitions } from "../core/schedule_levels.ts";
+import { sigmaOf } from "../core/schedule_sigmas.ts";
+import type { Tensor } from "../core/tensor.ts";
+import { begin, stepsOf } from "./_run.ts";
+import { fromSigmaSpace, initialNoiseScale, toSigmaSpace } from "./_sigma_space.ts";
+import { weightedSum } from "./weighted_sum.ts";
+
+/** Options of {@linkcode lms}. */
+export interface LmsOptions extends SigmaOptions {
+  /** Number of steps, 1 … T. @default {30} */
+  readonly steps?: number;
+  /** How many of the newest slopes are used. @default {4} */
+  readonly order?: 1 | 2 | 3 | 4;
+}
+
+/**
+ * Makes an LMS sampler.
+ *
+ * @example
+ * ```ts
+ * import { lms } from "@mobile-diffusion/sdk/samplers";
+ * const sampler = lms({ steps: 30, sigmas: "karras" });
+ * ```
+ */
+export function lms(options: LmsOptions = {}): Sampler {
+  const { order = 4 } = options;
+  const asked = stepsOf(options, 30);
+  return {
+    name: "lms",
+    steps: asked,
+    async *sample(denoise, start, { schedule, steps = asked, signal }) {
+      const levels = sigmaTransitions(schedule, steps, options);
+      const { run, latent } = begin(start, levels, initialNoiseScale(schedule, options, levels));
+      const slopes: { d: Tensor; sigma: number }[] = []; // newest first
+      let z = latent;
+      for (const [index, { from, to }] of run.entries()) {
+        signal?.throwIfAborted();
+        const { x0, epsilon: d } = await denoise(z, from);
+        slopes.unshift({ d, sigma: sigmaOf(from) });
+        slopes.length = Math.min(slopes.length, order);
+        const weights = adamsBashforth(slopes.map(({ sigma }) => sigma), sigmaOf(to));
+        const x = weightedSum([1, toSigmaSpace(z, from)], ...slopes.map(({ d }, i) => [weights[i]!, d] as const));
+        z = fromSigmaSpace(x, to);
+        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+      }
+    },
+  };
+}
+
+/**
+ * ∫ Lᵢ(σ) dσ from the newest node to `to`, Lᵢ being Lagrange's polynomials on the nodes; by Gauss's rule of two
+ * points, which is exact up to degree three.
+ */
+function adamsBashforth(nodes: readonly number[], to: number): number[] {
+  const middle = (nodes[0]! + to) / 2;
+  const half = (to - nodes[0]!) / 2;
+  const points = [middle - half / Math.sqrt(3), middle + half / Math.sqrt(3)];
+  const lagrange = (i: number, x: number) =>
+    nodes.reduce((product, node, j) => j === i ? product : product * (x - node) / (nodes[i]! - node), 1);
+  return nodes.map((_, i) => half * (lagrange(i, points[0]!) + lagrange(i, points[1]!)));
+}

@@ -1,0 +1,60 @@
+/**
+ * UFOGen: Xu et al. 2024, "UFOGen: You Forward Once Large Scale Text-to-Image Generation via Diffusion GANs",
+ * section 4: predict x0, then diffuse it again with fresh noise. One evaluation a step.
+ *
+ * @module
+ */
+import { addNoise } from "../core/parameterisation.ts";
+import type { Sampler } from "../core/sampler.ts";
+import { CLEAN, type Transition } from "../core/schedule_levels.ts";
+import type { Schedule } from "../core/schedule.ts";
+import { begin } from "./_run.ts";
+
+/** Options of {@linkcode ufogen}. */
+export interface UfogenOptions {
+  /** Number of steps, 1 … T. @default {1} */
+  readonly steps?: number;
+}
+
+/**
+ * Makes a UFOGen sampler. It needs no guidance: the network was trained against a discriminator.
+ *
+ * @example
+ * ```ts
+ * import { ufogen } from "@mobile-diffusion/sdk/samplers";
+ * const sampler = ufogen(); // one step, from timestep 999 to the picture
+ * ```
+ */
+export function ufogen({ steps: asked = 1 }: UfogenOptions = {}): Sampler {
+  return {
+    name: "ufogen",
+    trainedFor: "ufogen",
+    steps: asked,
+    guidance: 1,
+    async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
+      const { run, latent } = begin(start, ufogenTransitions(schedule, steps));
+      let z = latent;
+      for (const [index, { from, to }] of run.entries()) {
+        signal?.throwIfAborted();
+        const { x0 } = await denoise(z, from);
+        z = index === run.length - 1 ? x0 : addNoise(x0, noise.normal(x0.shape), to);
+        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+      }
+    },
+  };
+}
+
+/** Of N steps, for i = N − 1 … 0: from t = ⌊(i + 1)/N · (T − 1)⌋ to ⌊t − (T − 1)/N⌋, the last one to x0. */
+function ufogenTransitions(schedule: Schedule, steps: number): Transition[] {
+  const last = schedule.config.trainTimesteps - 1;
+  if (!Number.isInteger(steps) || steps < 1 || steps > last) {
+    throw new RangeError(`Cannot sample in ${steps} steps: expected a whole number from 1 to ${last}.`);
+  }
+  return Array.from({ length: steps }, (_, index) => {
+    const t = Math.trunc((steps - index) / steps * last);
+    return {
+      from: schedule.at(t),
+      to: index === steps - 1 ? CLEAN : schedule.at(Math.trunc(t - last / steps)),
+    };
+  });
+}

@@ -1,0 +1,9 @@
+/**
+ * CLIP's tokenizer, rows of ids for a text encoder, and weighted prompts.
+ *
+ * @module
+ */
+export * from "./chunk.ts";
+export * from "./files.ts";
+export * from "./load_tokenizer.ts";
+export * from "./prompt_weights.ts";

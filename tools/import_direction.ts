@@ -1,0 +1,35 @@
+/** Checks that imports only point down the house: `deno run -R tools/import_direction.ts`. */
+import { readdirSync, readFileSync } from "node:fs";
+import process from "node:process";
+
+/** Rooms from the top down; a file imports from its own room and from rooms below it. */
+const rooms = ["cli", "mod.ts", "presets", "parts", "adapters", "backends", "models", "graph", "weights", "samplers"];
+/** Rooms at the bottom, beside each other: they import core only; core imports nothing. */
+const leaves = ["hub", "tokenizer", "image", "testing"];
+/** What a leaf may import beyond core: the suites know contracts. */
+const alsoAllowed: Readonly<Record<string, readonly string[]>> = { testing: ["backends/backend.ts", "graph", "weights"] };
+
+const problems: string[] = [];
+for (const entry of readdirSync(".", { recursive: true, encoding: "utf8" })) {
+  const path = entry.replaceAll("\\", "/");
+  const room = path.split("/")[0]!;
+  if (!path.endsWith(".ts") || path.endsWith("_test.ts") || ![...rooms, ...leaves, "core"].includes(room)) continue;
+  const source = readFileSync(path, "utf8");
+  for (const [, specifier] of source.matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+)"/g)) {
+    const target = new URL(specifier!, `file:///${path}`).pathname.slice(1);
+    if (!allowed(room, target)) problems.push(`${path} imports ${target}`);
+  }
+}
+if (problems.length > 0) {
+  process.stderr.write(`Imports that run up the house:\n${problems.map((line) => `  ${line}\n`).join("")}`);
+  process.exit(1);
+}
+
+function allowed(room: string, target: string): boolean {
+  const other = target.split("/")[0]!;
+  if (other === room || other === "core") return true;
+  if (room === "core") return false;
+  if (leaves.includes(room)) return (alsoAllowed[room] ?? []).some((prefix) => target.startsWith(prefix));
+  if (room === "samplers") return false;
+  return leaves.includes(other) || rooms.indexOf(other) > rooms.indexOf(room);
+}

@@ -1,0 +1,84 @@
+"""Stage 6, one step: python -m stages.ufogen
+
+UFOGen (arXiv 2311.09257): generator and discriminator both start from the diffusion model. With t ~ U{1 … T − 1} and t' = max(0, t − T/4),
+the discriminator tells q(x_t' | x₀) from q(x_t' | G(x_t, t)); the generator also keeps the diffusion's mean square to x₀.
+"""
+
+import argparse
+
+import torch
+from torch import Tensor, nn
+
+from mini import losses
+from mini.data import Latents
+from mini.model import Frozen, bind, copy_into
+from mini.run import DEVICE, HOME, Run, autocast, load_ema
+from mini.schedule import T, noised, to_x0
+from mini.unet import UNet
+from stages.base import RELU
+from stages.latents import FOLDER, scaling_factor
+from stages.progressive import STUDENT
+from stages.text import tokens
+
+
+def discriminator(source: UNet) -> UNet:
+    """The source's network with one output channel, its last convolution zero: a logit per cell."""
+    net = copy_into(source, UNet(source.config))
+    net.conv_out = nn.Conv2d(net.conv_out.in_channels, 1, 3, padding=1)
+    nn.init.zeros_(net.conv_out.weight)
+    nn.init.zeros_(net.conv_out.bias)
+    return net
+
+
+def logits(net: UNet, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
+    with autocast():
+        return net(x, t, context).float().mean((1, 2, 3))
+
+
+def main(samples: int, batch: int, rate: float, adversarial: float, terminal: float, start: str) -> None:
+    source = load_ema(start, "unet", UNet(RELU if start in ("relu", "base") else STUDENT))
+    generator, critic = UNet(RELU).to(DEVICE), discriminator(source).to(DEVICE)
+    if not (HOME / "ufogen/state.pt").exists():
+        generator.load_state_dict({k: v for k, v in source.state_dict().items() if "cond_proj" not in k})
+    adam = {
+        "generator": torch.optim.Adam(generator.parameters(), rate, (0.9, 0.999)),
+        "critic": torch.optim.Adam(critic.parameters(), rate, (0.0, 0.999)),
+    }
+    run = Run("ufogen", {"unet": generator, "critic": critic}, adam, ema=0.999)
+    frozen, data = Frozen(tokens(), scaling_factor(None), with_vae=False), Latents(FOLDER)
+    while run.count < samples // batch:
+        torch.manual_seed(run.count)
+        part = data.batch(run.count, batch, DEVICE)
+        x0, context = part.latents, frozen.encode(part.ids)
+        t = losses.stratified(batch, DEVICE, 1, T)
+        t[: int(terminal * batch)] = T - 1
+        later = losses.ufogen_times(t)
+        x = noised(x0, torch.randn_like(x0), t)
+        made = to_x0(x, bind(generator, context)(x, t), t)
+        fake = noised(made, torch.randn_like(x0), later)
+        numbers = {}
+        if run.count % 2 == 0:
+            real = noised(x0, torch.randn_like(x0), later)
+            d_loss = losses.adversarial(logits(critic, real, later, context), True) + losses.adversarial(logits(critic, fake.detach(), later, context), False)
+            adam["critic"].zero_grad()
+            d_loss.backward()
+            adam["critic"].step()
+            numbers["critic"] = 2 * d_loss.detach()
+        g_loss = losses.adversarial(logits(critic, fake, later, context), True)
+        mse = (losses.min_snr_x0_weight(t) * (made - x0).square().mean((1, 2, 3))).mean()
+        adam["generator"].zero_grad()
+        (mse + adversarial * g_loss).backward()
+        adam["generator"].step()
+        run.step(numbers | {"generator": g_loss, "mse": mse}, 50)
+    run.save()
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--samples", type=int, default=600_000)
+    parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--rate", type=float, default=1e-4)
+    parser.add_argument("--adversarial", type=float, default=0.1, help="weight of the adversarial loss beside the mean square")
+    parser.add_argument("--terminal", type=float, default=0.25, help="share of samples at t = 999")
+    parser.add_argument("--start", default="relu", help="relu, or progressive_8 to start from the distilled student")
+    main(**vars(parser.parse_args()))
