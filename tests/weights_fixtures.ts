@@ -5,7 +5,10 @@ import type { Weights } from "../weights/weights.ts";
 /** The folder of reference fixtures. */
 export const reference: string = `${import.meta.dirname}/reference`;
 
-/** A safetensors file of this header, given as JSON text or as the object that it says, and data 0, 1, 2, …. */
+/** The folder of fixtures that scripts of ours made. */
+export const fixtures: string = `${import.meta.dirname}/data`;
+
+/** A safetensors file of this header, JSON text or the object that it says, and data 0, 1, 2, …. */
 export function safetensorsFile(
   header: string | Record<string, unknown>,
   dataLength: number = 0,
@@ -24,7 +27,7 @@ export async function temporaryFolder(): Promise<AsyncDisposable & { readonly pa
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
 }
 
-/** Whole numbers from 0 to below a bound, the same for the same seed (Numerical Recipes' linear congruence). */
+/** Whole numbers from 0 to below a bound, by seed (the linear congruence of Numerical Recipes). */
 export function randomIntegers(seed: number): (bound: number) => number {
   let state = seed >>> 0;
   return (bound) => {

@@ -1,6 +1,6 @@
 /**
- * The header of a safetensors file: JSON that says where each tensor lies. Everything in it is checked before a
- * byte of data is touched, so that a damaged file cannot make a reader allocate more than the file holds.
+ * The header of a safetensors file: JSON that says where each tensor lies. Everything in it is checked before
+ * a byte of data is touched, so that a damaged file cannot make a reader allocate more than the file holds.
  */
 import { byteSize, isWeightDtype, weightDtypes } from "./dtype.ts";
 import type { WeightDtype } from "./weights.ts";
@@ -63,7 +63,7 @@ function parseJson(bytes: Uint8Array): Record<string, unknown> {
   return header;
 }
 
-/** The first key that stands twice in one object of a valid JSON text; `JSON.parse` would drop the first value. */
+/** The first key that stands twice in one object of valid JSON; `JSON.parse` would drop the first value. */
 function repeatedKey(json: string): string | undefined {
   const open: Set<string>[] = []; // the keys of each object around the current position
   for (let i = 0; i < json.length; i++) {

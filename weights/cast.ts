@@ -9,8 +9,8 @@ import { overrideWeights } from "./override.ts";
 import type { Weights } from "./weights.ts";
 
 /**
- * A view of weights whose floating-point tensors are all of one type, converted when they are read; integers stay.
- * Tensors that have the type already keep their place on disk. Disposing the view disposes `weights`.
+ * A view of weights whose floating-point tensors are all of one type, converted when they are read; integers
+ * stay. Tensors that have the type already keep their place on disk. Disposing the view disposes `weights`.
  *
  * @param dtype The type wanted. Conversion to F16 rounds to nearest, halves to even.
  *

@@ -1,18 +1,21 @@
 /**
- * The configuration of an original single-file checkpoint, which the file does not contain, worked out from the
- * shapes of its tensors.
+ * The configuration of an original single-file checkpoint, which the file does not contain, worked out from
+ * the shapes of its tensors.
  *
  * @module
  */
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import type { PredictionType } from "../core/schedule.ts";
-import type { UnetLayout, VaeLayout } from "./checkpoint_map.ts";
+import type { ConfigJson } from "./_checkpoint_part.ts";
+import { inferText } from "./_checkpoint_text.ts";
+import { inferUnet } from "./_checkpoint_unet.ts";
+import { inferVae } from "./_checkpoint_vae.ts";
+import type { TextLayout, UnetLayout, VaeLayout } from "./checkpoint_map.ts";
 import type { Weights } from "./weights.ts";
 
-/** What a `config.json` of diffusers says. */
-export type ConfigJson = Readonly<Record<string, unknown>>;
+export type { ConfigJson };
 
-/** Weights, with the metadata of the file where there are any. */
+/** A checkpoint's weights, with the metadata of its file where there are any. */
 export type CheckpointWeights = Weights & { readonly metadata?: Readonly<Record<string, string>> };
 
 /** What {@linkcode inferCheckpointConfig} found out. */
@@ -23,34 +26,40 @@ export interface CheckpointConfig {
   readonly vae: ConfigJson;
   /** The text encoder's. */
   readonly textEncoder: ConfigJson;
-  /** What the network predicts. Absent where neither metadata nor family tell: 2.x exists in both kinds. */
+  /** What the UNet predicts; absent where nothing tells, as there are models of both kinds in 2.x. */
   readonly predictionType?: PredictionType;
   /** What the names of the tensors depend on. */
   readonly layout: { readonly unet: UnetLayout; readonly vae: VaeLayout; readonly text: TextLayout };
 }
 
-/** What the names in a text encoder depend on. */
-export interface TextLayout {
-  /** Stable Diffusion 1.x has CLIP's from transformers, 2.x has OpenCLIP's. */
-  readonly kind: "clip" | "openclip";
-  /** Number of transformer layers that are used. */
-  readonly layers: number;
-  /** What the tensors' names begin with. */
-  readonly prefix: string;
+/** Whether weights are an original single-file checkpoint. */
+export function isCheckpoint(weights: Weights): boolean {
+  return weights.info("model.diffusion_model.input_blocks.0.0.weight") !== undefined;
 }
 
 /**
- * Works out the configuration of a Stable Diffusion 1.x or 2.x checkpoint. What shapes cannot tell (groups of the
- * normalisations, 1.x's number of heads, the size of the pictures) has the value that it has in all published models.
+ * Works out the configuration of a Stable Diffusion 1.x or 2.x checkpoint. What shapes cannot tell (the
+ * groups of normalisations, the number of heads, the size of pictures) gets the value that all published
+ * models have.
  *
  * @throws {UnsupportedModelError} If the checkpoint is of another family, as SDXL or Flux.
- * @throws {WeightsError} If it is no checkpoint, or a network is missing.
+ * @throws {WeightsError} If it is no checkpoint, or one of its three networks is missing.
+ *
+ * @example
+ * ```ts ignore
+ * import { inferCheckpointConfig, openSafetensors } from "@mobile-diffusion/sdk/weights";
+ *
+ * await using file = await openSafetensors("v1-5-pruned-emaonly.safetensors");
+ * console.log(inferCheckpointConfig(file).unet.block_out_channels); // [ 320, 640, 1280, 1280 ]
+ * ```
  */
 export function inferCheckpointConfig(weights: CheckpointWeights): CheckpointConfig {
-  refuseOtherFamilies(weights);
+  refuseOtherFiles(weights);
   const text = inferText(weights);
-  const predictionType = inferPredictionType(weights, text.layout);
-  const unet = inferUnet(weights, text.layout, predictionType);
+  const second = text.layout.kind === "openclip";
+  const predictionType = inferPredictionType(weights) ?? (second ? undefined : "epsilon");
+  const sampleSize = second && predictionType === "v_prediction" ? 96 : 64;
+  const unet = inferUnet(weights, { wideHeads: second, sampleSize });
   const vae = inferVae(weights);
   return {
     unet: unet.config,
@@ -61,6 +70,7 @@ export function inferCheckpointConfig(weights: CheckpointWeights): CheckpointCon
   };
 }
 
+/** Names that only other families have begin so. */
 const otherFamilies: Readonly<Record<string, string>> = {
   "conditioner.embedders.": "Stable Diffusion XL",
   "model.diffusion_model.label_emb.": "Stable Diffusion XL",
@@ -69,106 +79,30 @@ const otherFamilies: Readonly<Record<string, string>> = {
   "double_blocks.": "Flux",
 };
 
-function refuseOtherFamilies(weights: Weights): void {
+function refuseOtherFiles(weights: Weights): void {
   for (const name of weights.names()) {
-    const family = Object.keys(otherFamilies).find((prefix) => name.startsWith(prefix));
-    if (family === undefined) continue;
+    const prefix = Object.keys(otherFamilies).find((prefix) => name.startsWith(prefix));
+    if (prefix === undefined) continue;
     throw new UnsupportedModelError(
-      `Cannot open checkpoint: it is of the family ${otherFamilies[family]}, expected Stable Diffusion 1.x or 2.x.`,
+      `Cannot open checkpoint: it is of the family ${
+        otherFamilies[prefix]
+      }, expected Stable Diffusion 1.x or 2.x.`,
     );
   }
+  if (isCheckpoint(weights)) return;
+  const [first = "nothing"] = weights.names();
+  throw new WeightsError(
+    `Cannot open checkpoint: it has no UNet, expected tensors "model.diffusion_model.*" (found "${first}" and others).`,
+  );
 }
 
-function inferUnet(weights: Weights, text: TextLayout, predictionType: PredictionType | undefined) {
-  const prefix = "model.diffusion_model.";
-  const has = (name: string) => weights.info(prefix + name) !== undefined;
-  const shape = (name: string) => shapeOf(weights, prefix + name);
-  const channels: number[] = [];
-  const attention: boolean[] = [];
-  let block = 1;
-  for (; has(`input_blocks.${block}.0.in_layers.2.weight`); block++) {
-    if (block === 1 || has(`input_blocks.${block - 1}.0.op.weight`)) { // the first block of a level
-      channels.push(shape(`input_blocks.${block}.0.in_layers.2.weight`)[0]!);
-      attention.push(has(`input_blocks.${block}.1.norm.weight`));
-    }
-    if (has(`input_blocks.${block + 1}.0.op.weight`)) block++;
+/** What metadata (ModelSpec's, kohya's) or marker tensors say. */
+function inferPredictionType(weights: CheckpointWeights): PredictionType | undefined {
+  const { metadata = {} } = weights;
+  const said = metadata["modelspec.prediction_type"] ?? metadata["modelspec.architecture"];
+  if (said !== undefined && /(^|-)v(_prediction)?$/.test(said)) return "v_prediction";
+  if (said === "epsilon" || said?.endsWith("-v2-512")) return "epsilon";
+  if (metadata.ss_v_parameterization === "True" || weights.info("v_pred") !== undefined) {
+    return "v_prediction";
   }
-  const levels = channels.length;
-  const layers = (block - levels) / levels; // `block` counts the first convolution, and a downsampler a level but one
-  const middle = "middle_block.1.transformer_blocks";
-  const depth = count((i) => has(`${middle}.${i}.norm1.weight`));
-  const crossAttention = shape(`${middle}.0.attn2.to_k.weight`)[1]!;
-  const typed = (name: string) => (attends: boolean) => attends ? `CrossAttn${name}` : name;
-  const config = {
-    _class_name: "UNet2DConditionModel",
-    act_fn: "silu",
-    attention_head_dim: text.kind === "openclip" ? channels.map((width) => width / 64) : 8,
-    block_out_channels: channels,
-    cross_attention_dim: crossAttention,
-    down_block_types: attention.map(typed("DownBlock2D")),
-    flip_sin_to_cos: true,
-    freq_shift: 0,
-    in_channels: shape("input_blocks.0.0.weight")[1]!,
-    layers_per_block: layers,
-    mid_block_type: "UNetMidBlock2DCrossAttn",
-    norm_eps: 1e-5,
-    norm_num_groups: 32,
-    out_channels: shape("out.2.weight")[0]!,
-    sample_size: text.kind === "openclip" && predictionType === "v_prediction" ? 96 : 64,
-    time_cond_proj_dim: has("time_embed.cond_proj.weight") ? shape("time_embed.cond_proj.weight")[1]! : null,
-    transformer_layers_per_block: depth,
-    up_block_types: attention.toReversed().map(typed("UpBlock2D")),
-    use_linear_projection: shape("middle_block.1.proj_in.weight").length === 2,
-  };
-  return { config, layout: { attention, layers, depth } };
-}
-
-function inferVae(weights: Weights) {
-  const prefix = "first_stage_model.";
-  const has = (name: string) => weights.info(prefix + name) !== undefined;
-  const shape = (name: string) => shapeOf(weights, prefix + name);
-  const levels = count((level) => has(`encoder.down.${level}.block.0.conv1.weight`));
-  const layers = count((layer) => has(`encoder.down.0.block.${layer}.conv1.weight`));
-  const channels = Array.from({ length: levels }, (_, i) => shape(`encoder.down.${i}.block.0.conv1.weight`)[0]!);
-  const config = {
-    _class_name: "AutoencoderKL",
-    act_fn: "silu",
-    block_out_channels: channels,
-    down_block_types: channels.map(() => "DownEncoderBlock2D"),
-    in_channels: shape("encoder.conv_in.weight")[1]!,
-    latent_channels: shape("decoder.conv_in.weight")[1]!,
-    layers_per_block: layers,
-    mid_block_add_attention: has("encoder.mid.attn_1.q.weight"),
-    norm_num_groups: 32,
-    out_channels: shape("decoder.conv_out.weight")[0]!,
-    sample_size: 512,
-    scaling_factor: 0.18215,
-    up_block_types: channels.map(() => "UpDecoderBlock2D"),
-    use_post_quant_conv: has("post_quant_conv.weight"),
-    use_quant_conv: has("quant_conv.weight"),
-  };
-  return { config, layout: { levels, layers } };
-}
-
-function inferText(weights: Weights): { readonly config: ConfigJson; readonly layout: TextLayout } {
-  const names = textNames.find(({ layout, token }) => weights.info(layout.prefix + token) !== undefined);
-  if (names === undefined) throw missingPart("text encoder", "cond_stage_model.transformer. or cond_stage_model.model.");
-  const { layout: { kind, prefix }, token, position, layer } = names;
-  const [vocabulary, width] = shapeOf(weights, prefix + token) as [number, number];
-  const [positions] = shapeOf(weights, prefix + position);
-  const [intermediate] = shapeOf(weights, prefix + layer(0));
-  const stored = count((i) => weights.info(prefix + layer(i)) !== undefined);
-  const layers = kind === "openclip" ? stored - 1 : stored; // 2.x was trained on the last layer but one
-  const config = {
-    _class_name: "CLIPTextModel",
-    hidden_act: kind === "openclip" ? "gelu" : "quick_gelu",
-    hidden_size: width,
-    intermediate_size: intermediate!,
-    layer_norm_eps: 1e-5,
-    max_position_embeddings: positions!,
-    num_attention_heads: width / 64,
-    num_hidden_layers: layers,
-    vocab_size: vocabulary,
-  };
-  return { config, layout: { kind, layers, prefix } };
 }

@@ -1,6 +1,6 @@
 /**
- * Between the element types of files and those that networks compute in. All on the host; bytes are little-endian,
- * as in the files and on every platform that runs JavaScript.
+ * Between the element types of files and those that networks compute in. All on the host; bytes are
+ * little-endian, as in the files and on every platform that runs JavaScript.
  *
  * Half precision is converted by integer arithmetic on the bits: as fast as `Float16Array` where there is one
  * (both about 300 million elements a second), and the same everywhere.
@@ -12,8 +12,8 @@ import { elementSize } from "./dtype.ts";
 import type { WeightDtype, Weights } from "./weights.ts";
 
 /**
- * Any elements to float32. Exact for all types of up to 24 significant bits; F64 and wide integers are rounded to
- * nearest. A boolean becomes 0 or 1.
+ * Any elements to float32. Exact for all types of up to 24 significant bits; F64 and wide integers are
+ * rounded to nearest. A boolean becomes 0 or 1.
  *
  * @param bytes Elements as stored; for F32 the result may share their memory.
  * @throws {RangeError} If the bytes are no whole number of elements.
@@ -42,9 +42,10 @@ export function toFloat32(bytes: Uint8Array<ArrayBuffer>, dtype: WeightDtype): F
     case "BF16":
       return widenBfloat16(new Uint16Array(buffer, byteOffset, length));
     case "F8_E4M3":
-      return lookUp(bytes, float8E4M3);
+      return lookUp(bytes, Float32Array.from({ length: 256 }, (_, bits) => float8E4M3(bits)));
     case "F8_E5M2":
-      return widenFloat16(Uint16Array.from(bytes, (bits) => bits << 8)); // the upper half of a float16
+      // the upper half of a float16
+      return lookUp(bytes, widenFloat16(Uint16Array.from({ length: 256 }, (_, bits) => bits << 8)));
     case "F64":
       return new Float32Array(new Float64Array(buffer, byteOffset, length));
     case "I64":
@@ -105,7 +106,8 @@ export function toFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
  * ```ts
  * import { memoryWeights, readFloat32 } from "@mobile-diffusion/sdk/weights";
  *
- * const weights = memoryWeights({ scale: { dtype: "F16", shape: [2], data: new Uint16Array([0x3c00, 0x4000]) } });
+ * const scale = { dtype: "F16", shape: [2], data: new Uint16Array([0x3c00, 0x4000]) } as const;
+ * const weights = memoryWeights({ scale });
  * console.log(await readFloat32(weights, "scale")); // [ 1, 2 ]
  * ```
  */
@@ -116,7 +118,8 @@ export async function readFloat32(weights: Weights, name: string): Promise<Float
 }
 
 /**
- * Reads a tensor as the bits of float16, whatever it is stored as; see {@linkcode toFloat16} for the rounding.
+ * Reads a tensor as the bits of float16, whatever it is stored as; see {@linkcode toFloat16} for the
+ * rounding.
  *
  * @throws {WeightsError} If there is no such tensor or it cannot be read.
  *
@@ -160,8 +163,8 @@ function widenBfloat16(halves: Uint16Array): Float32Array<ArrayBuffer> {
   return new Float32Array(bits.buffer);
 }
 
-function lookUp(bytes: Uint8Array, value: (bits: number) => number): Float32Array<ArrayBuffer> {
-  const table = Float32Array.from({ length: 256 }, (_, bits) => value(bits));
+/** The value of every byte in a table of all 256. */
+function lookUp(bytes: Uint8Array, table: Float32Array): Float32Array<ArrayBuffer> {
   const result = new Float32Array(bytes.length);
   for (let i = 0; i < bytes.length; i++) result[i] = table[bytes[i]!]!;
   return result;

@@ -6,8 +6,8 @@ import { memoryWeights } from "./memory.ts";
 import { openSafetensors } from "./safetensors.ts";
 
 /**
- * The value of a binary floating-point number from its definition: (−1)ˢ · 2^(max(e, 1) − bias) · (e > 0 + f / 2ᶠ).
- * The largest exponent stands for infinity and NaN.
+ * The value of a binary floating-point number from its definition: (−1)ˢ · 2^(max(e, 1) − bias) · (e > 0 + f
+ * / 2ᶠ). The largest exponent stands for infinity and NaN.
  */
 function fromBits(bits: number, { exponent, fraction }: { exponent: number; fraction: number }): number {
   const sign = bits >> (exponent + fraction) & 1 ? -1 : 1;
@@ -45,7 +45,7 @@ Deno.test("all 256 F8_E5M2 values widen exactly", () => {
 Deno.test("all 256 F8_E4M3 values widen exactly: no infinity, NaN only where all bits are set", () => {
   const values = toFloat32(allBytes, "F8_E4M3");
   for (const bits of allBytes) {
-    const bias15 = fromBits((bits & 0x80) << 1 | bits & 0x7f, { exponent: 5, fraction: 3 }); // the format's bias is 7
+    const bias15 = fromBits((bits & 0x80) << 1 | bits & 0x7f, { exponent: 5, fraction: 3 }); // not 7
     const wanted = (bits & 0x7f) === 0x7f ? NaN : bias15 * 2 ** 8;
     assert.ok(Object.is(values[bits], wanted), `${bits}`);
   }

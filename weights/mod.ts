@@ -12,10 +12,14 @@
  *
  * @module
  */
+export type { PredictionType } from "../core/schedule.ts";
 export * from "./cast.ts";
 export * from "./checkpoint.ts";
+export * from "./checkpoint_config.ts";
+export * from "./checkpoint_map.ts";
 export * from "./convert.ts";
 export * from "./dtype.ts";
+export * from "./legacy_attention.ts";
 export * from "./memory.ts";
 export * from "./open_weights.ts";
 export * from "./override.ts";

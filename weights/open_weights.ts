@@ -4,6 +4,7 @@
  * @module
  */
 import { WeightsError } from "../core/errors.ts";
+import { fileSystem } from "./_file_system.ts";
 import { refusePickle } from "./_pickle.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openShards } from "./sharded.ts";
@@ -13,20 +14,22 @@ import { openWeightsFolder, type OpenWeightsOptions, type WeightsFolder } from "
 export type { OpenWeightsOptions };
 
 /**
- * Opens weights by path: a `.safetensors` file, a `.safetensors.index.json` with its shards, or a component's folder
- * (as `unet/`) with either of them.
+ * Opens weights by path: a `.safetensors` file, a `.safetensors.index.json` with its shards, or a component's
+ * folder (as `unet/`) with either of them.
  *
- * @throws {WeightsError} If there are no weights, they are damaged or incomplete, or they are pickles (`.bin`,
- * `.ckpt`, `.pt`), which are never opened.
+ * @throws {WeightsError} If there are no weights, they are damaged or incomplete, or they are pickles
+ * (`.bin`, `.ckpt`, `.pt`), which are never opened.
  *
  * @example
  * ```ts ignore
+ * import { openWeights } from "@mobile-diffusion/sdk/weights";
+ *
  * await using weights = await openWeights("stable-diffusion-v1-5/unet", { variant: "fp16" });
  * ```
  */
 export async function openWeights(path: string, options: OpenWeightsOptions = {}): Promise<Weights> {
   refusePickle(path);
-  const { readdir, stat } = await import("node:fs/promises");
+  const { readdir, stat } = await fileSystem(path);
   const found = await stat(path).catch((cause: Error & { code?: string }) => {
     if (cause.code !== "ENOENT") throw cause;
     throw new WeightsError(`Cannot open "${path}": there is no such file or folder.`, { cause });

@@ -18,8 +18,8 @@ export interface ComputedTensor {
 }
 
 /**
- * A view of weights in which some tensors are replaced, or joined, by computed ones. The computed ones have no
- * place on disk. Disposing the view disposes `weights`.
+ * A view of weights in which some tensors are replaced, or joined, by computed ones. The computed ones have
+ * no place on disk. Disposing the view disposes `weights`.
  *
  * @param computed Computed tensors by name. New names come after those of `weights`.
  *

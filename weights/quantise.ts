@@ -1,12 +1,12 @@
 /**
  * Weights in 8 bits: a quarter of float32's size, for where memory is short. Activations stay as they are.
  *
- * Each row w of a weight along its first dimension, which is an output channel of a linear layer or a convolution
- * and a token of an embedding, is stored as `q = round(w / s)` with its own scale `s = max |w| / 127`: symmetric,
- * halves to even. The error is at most s / 2, and s / √12 in the mean square.
+ * Each row w along a weight's first dimension, which is an output channel of a linear layer or a convolution
+ * and a token of an embedding, is stored as `q = round(w / s)` with its own scale `s = max |w| / 127`:
+ * symmetric, halves to even. The error is at most s / 2, and s / √12 in the mean square.
  *
- * In a file, a quantised tensor `NAME` is I8 of its usual shape, beside `NAME.scale`, F32 `[rows]`. The metadata have
- * `"quantisation": "int8-per-output-channel"`.
+ * In a file, a quantised tensor `NAME` is I8 of its usual shape, beside `NAME.scale`, F32 `[rows]`. The
+ * metadata have `"quantisation": "int8-per-output-channel"`.
  *
  * @module
  */
@@ -41,8 +41,8 @@ export interface QuantiseReport {
 }
 
 /**
- * The default choice: weights of 4096 elements or more. Three kinds stay, which are small and which every number of
- * the result passes through: the first and the last convolution, and position embeddings.
+ * The default choice: weights of 4096 elements or more. Three kinds stay, which are small and which every
+ * number of the result passes through: the first and the last convolution, and position embeddings.
  */
 export function worthQuantising(name: string, { shape }: WeightInfo): boolean {
   const elements = shape.reduce((product, dimension) => product * dimension, 1);
@@ -50,8 +50,8 @@ export function worthQuantising(name: string, { shape }: WeightInfo): boolean {
 }
 
 /**
- * A view of weights with tensors quantised when they are read. Norms, biases and integers always stay. Disposing the
- * view disposes `weights`.
+ * A view of weights with tensors quantised when they are read. Norms, biases and integers always stay.
+ * Disposing the view disposes `weights`.
  *
  * @throws {WeightsError} When a tensor is read that has a value which is not finite.
  *
@@ -89,8 +89,8 @@ export function quantised(weights: Weights, { select = worthQuantising }: Quanti
 }
 
 /**
- * A view of quantised weights as float32, without their scales; other tensors stay as they are. Disposing the view
- * disposes `weights`.
+ * A view of quantised weights as float32, without their scales; other tensors stay as they are. Disposing the
+ * view disposes `weights`.
  *
  * @throws {WeightsError} When a tensor is read whose number of scales is not that of its rows.
  *
@@ -132,6 +132,8 @@ export function dequantised(weights: Weights): Weights {
  *
  * @example
  * ```ts ignore
+ * import { quantiseFile } from "@mobile-diffusion/sdk/weights";
+ *
  * const { bytesBefore, bytesAfter } = await quantiseFile("model/unet", "small/unet/model.safetensors");
  * console.log(bytesAfter / bytesBefore);
  * ```
@@ -165,7 +167,7 @@ function scaleName(name: string): string {
 /** The smallest scale that float32 holds to its full precision. */
 const smallestScale = 2 ** -126;
 
-/** `max |w| / 127` of each row; 1 for a row of zeros, or of values so small that the scale would not be exact. */
+/** `max |w| / 127` of each row; 1 for a row of zeros, or of values too small for an exact scale. */
 function scales(name: string, values: Float32Array, rows: number): Float32Array<ArrayBuffer> {
   const length = values.length / rows;
   return Float32Array.from({ length: rows }, (_, row) => {
@@ -205,5 +207,8 @@ async function readDequantised(weights: Weights, name: string): Promise<Float32A
   }
   const values = await readFloat32(weights, name);
   const length = values.length / rows;
-  return values.map((value, i) => value * rowScales[Math.floor(i / length)]!);
+  rowScales.forEach((scale, row) => {
+    for (let i = row * length; i < (row + 1) * length; i++) values[i]! *= scale;
+  });
+  return values;
 }

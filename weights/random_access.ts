@@ -1,9 +1,11 @@
 /**
- * Bytes by their place, from a file, a Blob or memory: the one thing a weight format needs from its surroundings.
+ * Bytes by their place, from a file, a Blob or memory: the one thing a weight format needs from its
+ * surroundings.
  *
  * @module
  */
 import { WeightsError } from "../core/errors.ts";
+import { fileSystem } from "./_file_system.ts";
 
 /** Something whose bytes can be read in any order. */
 export interface RandomAccess extends AsyncDisposable {
@@ -47,7 +49,7 @@ export async function openRandomAccess(source: ByteSource): Promise<RandomAccess
 }
 
 async function openFile(path: string): Promise<RandomAccess> {
-  const { open } = await importFileSystem(path);
+  const { open } = await fileSystem(path);
   const file = await open(path, "r").catch((cause: Error & { code?: string }) => {
     if (cause.code !== "ENOENT") throw cause;
     throw new WeightsError(`Cannot open "${path}": there is no such file.`, { cause });
@@ -68,16 +70,6 @@ async function openFile(path: string): Promise<RandomAccess> {
     },
     [Symbol.asyncDispose]: () => file.close(),
   };
-}
-
-async function importFileSystem(path: string): Promise<typeof import("node:fs/promises")> {
-  try {
-    return await import("node:fs/promises");
-  } catch (cause) {
-    const message =
-      `Cannot open "${path}": this platform has no files. Give the weights as a Blob or as bytes.`;
-    throw new TypeError(message, { cause });
-  }
 }
 
 function overBlob(blob: Blob): RandomAccess {

@@ -25,9 +25,9 @@ export interface TensorSource {
 }
 
 /**
- * A view of weights under other names. Tensors that the map does not name are not in the view; nor are those whose
- * source does not exist, so that one map serves all variants of a layout. A renamed tensor keeps its place on disk,
- * unless it is transposed. Disposing the view disposes `weights`.
+ * A view of weights under other names. Tensors that the map does not name are not in the view; nor are those
+ * whose source does not exist, so that one map serves all variants of a layout. A renamed tensor keeps its
+ * place on disk, unless it is transposed. Disposing the view disposes `weights`.
  *
  * @param map The source by the new name: a name, or a name and a way to see the tensor.
  * @throws {WeightsError} If a tensor cannot be seen in the way that the map asks for.

@@ -104,11 +104,11 @@ Deno.test("damaged files on disk are refused and closed", async () => {
   const whole = safetensorsFile(header, 40);
   for (let length = 0; length < whole.length; length += 7) {
     await Deno.writeFile(path, whole.subarray(0, length));
-    await assert.rejects(openSafetensors(path), WeightsError); // an open handle would fail the test's sanitizer
+    await assert.rejects(openSafetensors(path), WeightsError); // an open handle fails the test
   }
 });
 
-/** Bytes that fail the test when something beyond them, and thus an allocation beyond their size, is asked for. */
+/** Bytes that fail the test when something beyond them is asked for: more than their size is never allocated. */
 function guarded(bytes: Uint8Array<ArrayBuffer>): RandomAccess {
   return {
     size: bytes.length,

@@ -54,10 +54,13 @@ export function joinWeights(parts: readonly Weights[]): Weights {
  *
  * @param folder The folder of the index and its shards; its list of files is not looked at.
  * @param index The index's file name.
- * @throws {WeightsError} If the index is damaged, a shard is missing, or a tensor is not in the shard it should be in.
+ * @throws {WeightsError} If the index is damaged, a shard is missing, or a tensor is not in the shard it
+ * should be in.
  *
  * @example
  * ```ts ignore
+ * import { openShards } from "@mobile-diffusion/sdk/weights";
+ *
  * const folder = { name: "unet", files: [], source: (file: string) => `unet/${file}` };
  * await using weights = await openShards(folder, "diffusion_pytorch_model.safetensors.index.json");
  * ```

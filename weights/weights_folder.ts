@@ -23,8 +23,8 @@ export interface WeightsFolder {
 /** Options of {@linkcode openWeightsFolder} and {@linkcode openWeights}. */
 export interface OpenWeightsOptions {
   /**
-   * The variant to open in a folder that holds several, as `"fp16"` in `model.fp16.safetensors`. When absent, the
-   * plain file is opened, or else the only variant that there is.
+   * The variant to open in a folder that holds several, as `"fp16"` in `model.fp16.safetensors`. When absent,
+   * the plain file is opened, or else the only variant that there is.
    */
   readonly variant?: string;
 }
@@ -35,8 +35,8 @@ const stems = ["diffusion_pytorch_model", "model"];
 /**
  * Opens the weights in a component's folder: one `.safetensors` file, or an index with its shards.
  *
- * @throws {WeightsError} If there are none of that variant, they are damaged or incomplete, or there are only pickles
- * (`.bin`, `.ckpt`, `.pt`), which are never opened.
+ * @throws {WeightsError} If there are none of that variant, they are damaged or incomplete, or there are only
+ * pickles (`.bin`, `.ckpt`, `.pt`), which are never opened.
  *
  * @example
  * ```ts

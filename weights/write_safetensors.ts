@@ -4,6 +4,7 @@
  * @module
  */
 import { WeightsError } from "../core/errors.ts";
+import { fileSystem } from "./_file_system.ts";
 import { elementSize } from "./dtype.ts";
 import type { WeightInfo, Weights } from "./weights.ts";
 
@@ -17,14 +18,16 @@ export interface WriteSafetensorsOptions {
 }
 
 /**
- * Writes weights to a safetensors file. The file appears under its name when it is complete, so that it may also be
- * the one that `weights` reads from. The same tensors always give the same bytes: wide elements first, so that each
- * tensor is aligned to its element size, then by name.
+ * Writes weights to a safetensors file. The file appears under its name when it is complete, so that it may
+ * also be the one that `weights` reads from. The same tensors always give the same bytes: wide elements
+ * first, so that each tensor is aligned to its element size, then by name.
  *
  * @throws {WeightsError} If a tensor cannot be read, or has another size than its description.
  *
  * @example
  * ```ts ignore
+ * import { openWeights, writeSafetensors } from "@mobile-diffusion/sdk/weights";
+ *
  * await using weights = await openWeights("unet");
  * await writeSafetensors("unet.safetensors", weights, { metadata: { format: "pt" } });
  * ```
@@ -34,7 +37,7 @@ export async function writeSafetensors(
   weights: Weights,
   options: WriteSafetensorsOptions = {},
 ): Promise<void> {
-  const { rename, rm, writeFile } = await import("node:fs/promises");
+  const { rename, rm, writeFile } = await fileSystem(path);
   const partial = `${path}.partial`;
   try {
     await writeFile(partial, chunks(weights, layOut(weights, options)));

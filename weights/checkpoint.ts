@@ -1,0 +1,97 @@
+/**
+ * Original single-file checkpoints, the commonest form of Stable Diffusion 1.x and 2.x, as the three networks
+ * in them.
+ *
+ * @module
+ */
+import type { PredictionType } from "../core/schedule.ts";
+import { type CheckpointWeights, type ConfigJson, inferCheckpointConfig } from "./checkpoint_config.ts";
+import { textNames, unetNames, vaeNames } from "./checkpoint_map.ts";
+import type { ByteSource } from "./random_access.ts";
+import { renameWeights } from "./rename.ts";
+import { openSafetensors } from "./safetensors.ts";
+import type { Weights } from "./weights.ts";
+
+/** A network of a checkpoint, as if it came from a folder of diffusers. */
+export interface CheckpointNetwork {
+  /** Its `config.json`. */
+  readonly config: ConfigJson;
+  /** Its tensors under diffusers' names. Disposing them does nothing: they live as long as the checkpoint. */
+  readonly weights: Weights;
+}
+
+/** A checkpoint, taken apart. Disposing it closes the file. */
+export interface Checkpoint extends AsyncDisposable {
+  /** The denoising network. */
+  readonly unet: CheckpointNetwork;
+  /** The autoencoder. */
+  readonly vae: CheckpointNetwork;
+  /** The text encoder. */
+  readonly textEncoder: CheckpointNetwork;
+  /** What the UNet predicts; absent where nothing tells, as there are models of both kinds in 2.x. */
+  readonly predictionType?: PredictionType;
+}
+
+/** Fields of configs that shapes do not tell, for {@linkcode openCheckpoint} and {@linkcode splitCheckpoint}. */
+export interface CheckpointOptions {
+  /** Fields of the UNet's config, as `attention_head_dim`, in place of the inferred ones. */
+  readonly unet?: ConfigJson;
+  /** Fields of the VAE's config, as `scaling_factor`. */
+  readonly vae?: ConfigJson;
+  /** Fields of the text encoder's config, as `num_attention_heads`. */
+  readonly textEncoder?: ConfigJson;
+}
+
+/**
+ * Opens a checkpoint. Only its header is read.
+ *
+ * @throws {WeightsError} If the file is damaged, is a pickle, or is not a whole checkpoint.
+ * @throws {UnsupportedModelError} If it is of another family, as SDXL or Flux.
+ *
+ * @example
+ * ```ts ignore
+ * import { openCheckpoint } from "@mobile-diffusion/sdk/weights";
+ *
+ * await using checkpoint = await openCheckpoint("v1-5-pruned-emaonly.safetensors");
+ * const { config, weights } = checkpoint.unet;
+ * console.log(config.cross_attention_dim, weights.info("conv_in.weight")); // 768 …
+ * ```
+ */
+export async function openCheckpoint(
+  source: ByteSource,
+  options: CheckpointOptions = {},
+): Promise<Checkpoint> {
+  const file = await openSafetensors(source);
+  try {
+    return splitCheckpoint(file, options);
+  } catch (error) {
+    await file[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/**
+ * Takes a checkpoint's weights apart. Disposing the result disposes `weights`.
+ *
+ * @throws {WeightsError} If they are not a whole checkpoint.
+ * @throws {UnsupportedModelError} If it is of another family, as SDXL or Flux.
+ */
+export function splitCheckpoint(weights: CheckpointWeights, options: CheckpointOptions = {}): Checkpoint {
+  const { unet, vae, textEncoder, predictionType, layout } = inferCheckpointConfig(weights);
+  const lent: Weights = {
+    names: () => weights.names(),
+    info: (name) => weights.info(name),
+    read: (name) => weights.read(name),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  return {
+    unet: { config: { ...unet, ...options.unet }, weights: renameWeights(lent, unetNames(layout.unet)) },
+    vae: { config: { ...vae, ...options.vae }, weights: renameWeights(lent, vaeNames(layout.vae)) },
+    textEncoder: {
+      config: { ...textEncoder, ...options.textEncoder },
+      weights: renameWeights(lent, textNames(layout.text)),
+    },
+    ...predictionType !== undefined && { predictionType },
+    [Symbol.asyncDispose]: () => weights[Symbol.asyncDispose](),
+  };
+}
