@@ -3,8 +3,10 @@
  * differs between our backends is only which package, which provider, and how weights get there.
  */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-web";
+import { UnsupportedModelError } from "../core/errors.ts";
 import { type PortData, type PortTensor, viewAs } from "./_port_tensor.ts";
-import type { Feeds, Session } from "./_session.ts";
+import type { Program } from "./_program.ts";
+import type { Session } from "./_session.ts";
 import type { Port } from "./backend.ts";
 
 /** The part of the runtime's packages that is used here. */
@@ -13,32 +15,60 @@ export type Runtime = Pick<typeof import("onnxruntime-web"), "InferenceSession" 
 /** Options of the runtime's sessions. */
 export type SessionOptions = InferenceSession.SessionOptions;
 
-/** What is the same for all providers. */
-const sessionDefaults = {
-  graphOptimizationLevel: "all",
-  logSeverityLevel: 4, // errors are thrown, and warnings name nothing that a user could change
-} as const satisfies SessionOptions;
-
-/** Opens a session on this thread. */
+/**
+ * Opens a session on this thread.
+ *
+ * @throws {UnsupportedModelError} If the provider lacks an operator of the model.
+ */
 export async function openSession(
   runtime: Runtime,
-  model: Uint8Array | string,
+  program: Pick<Program, "name" | "model" | "dimensions" | "files" | "folder">,
   options: SessionOptions,
 ): Promise<Session> {
-  const all = { ...sessionDefaults, ...options };
-  const session = await (typeof model === "string"
-    ? runtime.InferenceSession.create(model, all)
-    : runtime.InferenceSession.create(model, all));
+  const session = await createSession(runtime, program, options);
   return {
     inputs: session.inputMetadata.map(port),
     outputs: session.outputMetadata.map(port),
     async run(feeds) {
-      const inputs = Object.entries(feeds).map(([name, feed]) => [name, toOrt(runtime, feed as Feeds[string] as PortTensor)]);
+      const inputs = Object.entries(feeds as Record<string, PortTensor>).map((
+        [name, feed],
+      ) => [name, toOrt(runtime, feed)]);
       const outputs = await session.run(Object.fromEntries(inputs));
       return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, fromOrt(tensor)]));
     },
     release: () => session.release(),
   };
+}
+
+/** Creates a session of the runtime itself. */
+export async function createSession(
+  { InferenceSession }: Runtime,
+  { name, model, dimensions, files, folder }: Pick<
+    Program,
+    "name" | "model" | "dimensions" | "files" | "folder"
+  >,
+  options: SessionOptions,
+): Promise<InferenceSession> {
+  const externalData = await Array.fromAsync(files());
+  const all: SessionOptions = {
+    graphOptimizationLevel: "all",
+    logSeverityLevel: 4, // errors are thrown, and warnings name nothing that a user could change
+    freeDimensionOverrides: dimensions,
+    ...externalData.length > 0 && { externalData },
+    ...folder !== undefined &&
+      { extra: { session: { model_external_initializers_file_folder_path: folder } } },
+    ...options,
+  };
+  try {
+    return typeof model === "string"
+      ? await InferenceSession.create(model, all)
+      : await InferenceSession.create(model, all);
+  } catch (cause) {
+    const { message } = cause as Error;
+    const lacks = /Could not find an implementation|is not a registered function\/op/.test(message);
+    const ErrorClass = lacks ? UnsupportedModelError : Error;
+    throw new ErrorClass(`Cannot load ${name}: ONNX Runtime says "${message}".`, { cause });
+  }
 }
 
 /** A tensor of the runtime over the same memory. */
@@ -53,7 +83,11 @@ export function toOrt({ Tensor }: Runtime, { type, data, dims }: PortTensor): Or
 export function fromOrt({ type, data, dims }: OrtTensor): PortTensor {
   const { buffer, byteOffset, byteLength } = data as PortData;
   const { BYTES_PER_ELEMENT } = viewAs(type, new ArrayBuffer(0));
-  return { type, data: viewAs(type, buffer as ArrayBuffer, byteOffset, byteLength / BYTES_PER_ELEMENT), dims };
+  return {
+    type,
+    data: viewAs(type, buffer as ArrayBuffer, byteOffset, byteLength / BYTES_PER_ELEMENT),
+    dims,
+  };
 }
 
 function port(metadata: InferenceSession.ValueMetadata): Port {

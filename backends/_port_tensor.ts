@@ -27,11 +27,15 @@ export function toPort(tensor: Tensor<TensorData>, port: Port, program: string):
   const { data, shape } = tensor;
   const encode = encoders[port.dtype];
   if (encode === undefined) {
-    throw new TypeError(`Cannot run ${program}: input "${port.name}" is declared ${port.dtype}, which has no conversion.`);
+    throw new TypeError(
+      `Cannot run ${program}: input "${port.name}" is declared ${port.dtype}, which has no conversion.`,
+    );
   }
   if (data.length !== sizeOf(shape)) {
     throw new RangeError(
-      `Cannot run ${program}: input "${port.name}" has ${data.length} elements, but its shape [${shape}] holds ${sizeOf(shape)}.`,
+      `Cannot run ${program}: input "${port.name}" has ${data.length} elements, but its shape [${shape}] holds ${
+        sizeOf(shape)
+      }.`,
     );
   }
   const dims = fit(shape, port, program);
@@ -59,7 +63,9 @@ export function fit(shape: readonly number[], port: Port, program: string): read
 /** Converts a program's output to a tensor of the SDK. */
 export function fromPort({ type, data, dims }: PortTensor): Tensor<TensorData> {
   const decode = decoders[type];
-  if (decode === undefined) throw new TypeError(`Cannot read an output of type ${type}: it has no conversion.`);
+  if (decode === undefined) {
+    throw new TypeError(`Cannot read an output of type ${type}: it has no conversion.`);
+  }
   return { data: decode(data), shape: dims };
 }
 
@@ -70,7 +76,9 @@ export function viewAs(type: string, buffer: ArrayBuffer, byteOffset = 0, length
   return new View(buffer, byteOffset, length);
 }
 
-const arrays: Readonly<Record<string, new (buffer: ArrayBuffer, offset?: number, length?: number) => PortData>> = {
+const arrays: Readonly<
+  Record<string, new (buffer: ArrayBuffer, offset?: number, length?: number) => PortData>
+> = {
   float32: Float32Array,
   float16: Uint16Array,
   float64: Float64Array,
@@ -91,7 +99,8 @@ const encoders: Readonly<Record<string, (data: TensorData) => PortData>> = {
   int8: (data) => Int8Array.from<number | bigint>(data, whole),
   int16: (data) => Int16Array.from<number | bigint>(data, whole),
   int32: (data) => data instanceof Int32Array ? data : Int32Array.from<number | bigint>(data, whole),
-  int64: (data) => data instanceof BigInt64Array ? data : BigInt64Array.from(data, (value) => BigInt(whole(value))),
+  int64: (data) =>
+    data instanceof BigInt64Array ? data : BigInt64Array.from(data, (value) => BigInt(whole(value))),
   uint8: (data) => data instanceof Uint8Array ? data : Uint8Array.from<number | bigint>(data, whole),
   uint16: (data) => Uint16Array.from<number | bigint>(data, whole),
   uint32: (data) => Uint32Array.from<number | bigint>(data, whole),
@@ -100,7 +109,8 @@ const encoders: Readonly<Record<string, (data: TensorData) => PortData>> = {
 
 const decoders: Readonly<Record<string, (data: PortData) => TensorData>> = {
   float32: (data) => data as Float32Array,
-  float16: ({ buffer, byteOffset, byteLength }) => toFloat32(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength), "F16"),
+  float16: ({ buffer, byteOffset, byteLength }) =>
+    toFloat32(new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength), "F16"),
   float64: (data) => Float32Array.from<number | bigint>(data, Number),
   int8: integers,
   int16: integers,

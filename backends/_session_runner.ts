@@ -2,6 +2,7 @@
 import { BackendUnavailableError } from "../core/errors.ts";
 import type { DeviceTensor, Tensor, TensorData } from "../core/tensor.ts";
 import { HostTensor } from "./_host_tensor.ts";
+import type { Program } from "./_program.ts";
 import { fit, fromPort, type PortTensor, toPort } from "./_port_tensor.ts";
 import { abandonable, type Queue } from "./_queue.ts";
 import type { Feeds, Session } from "./_session.ts";
@@ -9,8 +10,8 @@ import type { AnyTensor, Port, Runner, RunOptions } from "./backend.ts";
 
 /** What a runner is made of. */
 export interface SessionRunnerOptions {
-  /** The program's name, for errors. */
-  readonly name: string;
+  /** What runs; it is released with the runner. */
+  readonly program: Pick<Program, "name" | "release">;
   /** Serves the runs of one runtime instance. */
   readonly queue: Queue;
   /** Opens the session: once by {@linkcode openRunner}, and again after one was abandoned or lost. */
@@ -24,7 +25,7 @@ export async function openRunner(options: SessionRunnerOptions, signal?: AbortSi
   try {
     return new SessionRunner(options, await abandonable(opening, signal));
   } catch (error) {
-    opening.then((session) => session.release()).catch(() => {});
+    opening.then((session) => session.release()).catch(() => {}).then(() => options.program.release?.());
     throw error;
   }
 }
@@ -47,7 +48,7 @@ class SessionRunner implements Runner {
     inputs: Readonly<Record<string, AnyTensor>>,
     { keep = [], signal }: RunOptions = {},
   ): Promise<Record<string, AnyTensor>> {
-    const { name, queue } = this.#options;
+    const { program: { name }, queue } = this.#options;
     if (this.#disposed) throw new TypeError(`Cannot run ${name}: its runner has been disposed.`);
     signal?.throwIfAborted();
     checkNames(name, "input", this.inputs, Object.keys(inputs));
@@ -60,7 +61,11 @@ class SessionRunner implements Runner {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    await this.#options.queue.run(async () => await this.#session?.release());
+    const { program, queue } = this.#options;
+    await queue.run(async () => {
+      await this.#session?.release();
+      await program.release?.();
+    });
     this.#session = undefined;
   }
 
@@ -80,7 +85,9 @@ class SessionRunner implements Runner {
     signal?.addEventListener("abort", abandon, { once: true });
     try {
       const results = Object.entries(await session.run(feeds, keep));
-      const outputs = Object.fromEntries(results.map(([name, tensor]) => [name, output(tensor, keep.has(name))]));
+      const outputs = Object.fromEntries(
+        results.map(([name, tensor]) => [name, output(tensor, keep.has(name))]),
+      );
       if (signal?.aborted) disposeAll(outputs);
       return outputs;
     } catch (error) {
@@ -92,7 +99,7 @@ class SessionRunner implements Runner {
   }
 
   async #convert(inputs: Readonly<Record<string, AnyTensor>>): Promise<Feeds> {
-    const { name } = this.#options;
+    const { name } = this.#options.program;
     const feeds: Record<string, PortTensor | DeviceTensor> = {};
     for (const port of this.inputs) {
       const tensor = inputs[port.name]!;
@@ -135,6 +142,10 @@ function checkNames(
   const unknown = names.find((name) => !known.includes(name));
   const missing = all ? known.find((name) => !names.includes(name)) : undefined;
   if (unknown === undefined && missing === undefined) return;
-  const problem = unknown === undefined ? `${kind} "${missing}" is missing` : `there is no ${kind} "${unknown}"`;
-  throw new TypeError(`Cannot run ${program}: ${problem}, expected ${known.map((name) => `"${name}"`).join(", ")}.`);
+  const problem = unknown === undefined
+    ? `${kind} "${missing}" is missing`
+    : `there is no ${kind} "${unknown}"`;
+  throw new TypeError(
+    `Cannot run ${program}: ${problem}, expected ${known.map((name) => `"${name}"`).join(", ")}.`,
+  );
 }

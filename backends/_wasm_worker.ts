@@ -1,26 +1,25 @@
 /// <reference lib="webworker" />
 /** The worker's side of {@linkcode openWorkerSession}: one session, one request at a time. */
-import { openSession, type SessionOptions } from "./_onnxruntime.ts";
+import { openSession } from "./_onnxruntime.ts";
 import type { PortTensor } from "./_port_tensor.ts";
-import type { ExternalFile } from "./_program.ts";
+import type { ExternalFile, Program } from "./_program.ts";
 import type { Session } from "./_session.ts";
 import { importWasmRuntime, type WasmRuntimeOptions } from "./_wasm_runtime.ts";
 
-/** What the worker is told. A `file` has no reply. */
+/** What the worker is told: first the files, then to load, then to run. A `file` has no reply. */
 export type Request =
   | { readonly kind: "file" } & ExternalFile
-  | {
-    readonly kind: "load";
-    readonly model: Uint8Array;
-    readonly options: SessionOptions;
-    readonly runtime: WasmRuntimeOptions;
-  }
+  | { readonly kind: "load"; readonly settings: WasmRuntimeOptions }
+    & Pick<Program, "name" | "model" | "dimensions">
   | { readonly kind: "run"; readonly feeds: Readonly<Record<string, PortTensor>> };
 
 /** What it answers. */
-export type Reply = { readonly value: unknown } | { readonly error: string };
+export type Reply = { readonly value: unknown } | { readonly error: ReplyError };
 
-const files: ExternalFile[] = [];
+/** An error, as it crosses from one thread to another. */
+export type ReplyError = Pick<Error, "name" | "message">;
+
+const received: ExternalFile[] = [];
 let session: Session | undefined;
 
 globalThis.onmessage = async ({ data: request }: MessageEvent<Request>) => {
@@ -28,18 +27,22 @@ globalThis.onmessage = async ({ data: request }: MessageEvent<Request>) => {
     const [value, transfer] = await serve(request);
     if (request.kind !== "file") postMessage({ value } satisfies Reply, { transfer });
   } catch (error) {
-    postMessage({ error: error instanceof Error ? error.message : String(error) } satisfies Reply);
+    const { name, message } = error instanceof Error ? error : new Error(String(error));
+    postMessage({ error: { name, message } } satisfies Reply);
   }
 };
 
 async function serve(request: Request): Promise<[value: unknown, transfer: Transferable[]]> {
   switch (request.kind) {
     case "file":
-      files.push(request);
+      received.push(request);
       return [undefined, []];
     case "load": {
-      const runtime = await importWasmRuntime(request.runtime);
-      session = await openSession(runtime, request.model, { ...request.options, externalData: files.splice(0) });
+      const runtime = await importWasmRuntime(request.settings);
+      const files = async function* () {
+        yield* received.splice(0);
+      };
+      session = await openSession(runtime, { ...request, files }, { executionProviders: ["wasm"] });
       return [{ inputs: session.inputs, outputs: session.outputs }, []];
     }
     case "run": {

@@ -1,18 +1,16 @@
 /** A session in a worker, seen from outside. */
-import { BackendUnavailableError } from "../core/errors.ts";
+import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
 import type { PortTensor } from "./_port_tensor.ts";
 import type { Program } from "./_program.ts";
-import type { SessionOptions } from "./_onnxruntime.ts";
 import type { Session } from "./_session.ts";
 import type { Port } from "./backend.ts";
-import type { Reply, Request } from "./_wasm_worker.ts";
+import type { Reply, ReplyError, Request } from "./_wasm_worker.ts";
 import type { WasmRuntimeOptions } from "./_wasm_runtime.ts";
 
 /** Starts a worker and loads a program in it, moving the weights over one by one. */
 export async function openWorkerSession(
   program: Program,
-  options: SessionOptions,
-  runtime: WasmRuntimeOptions,
+  settings: WasmRuntimeOptions,
   signal?: AbortSignal,
 ): Promise<Session> {
   const link = new WorkerLink();
@@ -23,11 +21,13 @@ export async function openWorkerSession(
       signal?.throwIfAborted();
       link.send({ kind: "file", path, data }, [data.buffer]);
     }
-    const { inputs, outputs } = await link.ask<Ports>({ kind: "load", model: program.model, options, runtime });
+    const { name, model, dimensions } = program;
+    const { inputs, outputs } = await link.ask<Ports>({ kind: "load", name, model, dimensions, settings });
     return {
       inputs,
       outputs,
-      run: (feeds) => link.ask<Record<string, PortTensor>>({ kind: "run", feeds: feeds as Record<string, PortTensor> }),
+      run: (feeds) =>
+        link.ask<Record<string, PortTensor>>({ kind: "run", feeds: feeds as Record<string, PortTensor> }),
       release: () => Promise.resolve(link.end(new TypeError("The session has been released."))),
       abandon: () => link.end(new DOMException("The run was abandoned.", "AbortError")),
     };
@@ -51,7 +51,7 @@ class WorkerLink {
 
   constructor() {
     this.#worker.onmessage = ({ data: reply }: MessageEvent<Reply>) => {
-      if ("error" in reply) this.#pending?.reject(new Error(reply.error));
+      if ("error" in reply) this.#pending?.reject(revive(reply.error));
       else this.#pending?.resolve(reply.value);
     };
     this.#worker.onerror = (event) => {
@@ -76,12 +76,21 @@ class WorkerLink {
   }
 }
 
+/** Errors lose their class on the way from a worker. */
+function revive({ name, message }: ReplyError): Error {
+  const classes = [BackendUnavailableError, UnsupportedModelError, TypeError, RangeError];
+  const ErrorClass = classes.find((candidate) => candidate.name === name) ?? Error;
+  return new ErrorClass(message);
+}
+
 function startWorker(): Worker {
   try {
     return new Worker(new URL("./_wasm_worker.ts", import.meta.url), { type: "module" });
   } catch (cause) {
     throw new BackendUnavailableError(
-      `Cannot use the wasm backend: its worker does not start (${(cause as Error).message}). Use wasm({ worker: false }).`,
+      `Cannot use the wasm backend: its worker does not start (${
+        (cause as Error).message
+      }). Use wasm({ worker: false }).`,
       { cause },
     );
   }

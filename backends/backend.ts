@@ -27,13 +27,17 @@ export type PartSource = GraphSource | OnnxSource | CoreMLSource;
 
 /** A network as data, with the tensors that its weights name. */
 export interface GraphSource {
+  /** Tells it apart. */
   readonly kind: "graph";
+  /** The program. */
   readonly graph: Graph;
+  /** Its weights; they must stay open as long as the runner. */
   readonly weights: Weights;
 }
 
 /** A serialised ONNX model. */
 export interface OnnxSource {
+  /** Tells it apart. */
   readonly kind: "onnx";
   /** Path of the `.onnx` file, or its bytes. */
   readonly model: string | Uint8Array;
@@ -43,6 +47,7 @@ export interface OnnxSource {
 
 /** A compiled Core ML model folder. */
 export interface CoreMLSource {
+  /** Tells it apart. */
   readonly kind: "coreml";
   /** Path of a `.mlmodelc` folder, or of a `.mlpackage` that is compiled first. */
   readonly path: string;
@@ -69,6 +74,7 @@ export type AnyTensor = Tensor<TensorData> | DeviceTensor;
 
 /** Name, element type and shape of an input or output. */
 export interface Port {
+  /** Its name in `run`. */
   readonly name: string;
   /** Element type as the program declares it; a runner converts float32 and integer tensors to it. */
   readonly dtype: string;

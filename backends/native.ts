@@ -1,42 +1,48 @@
 /**
- * The native backend: `onnxruntime-node`, the fastest way to run on a CPU. Weights stay in their file: the model's
- * external data names the safetensors file by its path, and the runtime maps it. The model itself is a few hundred
- * kilobytes in memory, so nothing is written to disk.
+ * The native backend: `onnxruntime-node`, the fastest way to run on a CPU.
  *
- * A path in a model must lie in the model's folder (the runtime refuses others, and symbolic links that lead out of
- * it), but a model in memory has no folder of its own: we say that it is the root of the file system.
+ * Weights stay in their file, which the runtime maps; the model itself is a few hundred kilobytes in memory. So a
+ * network takes little more memory than its weights, and loading writes nothing to disk unless weights are computed.
+ *
+ * The package runs a session on the calling thread: nothing else happens during a run, and a signal is seen after it.
  *
  * @module
  */
-import { isAbsolute, parse, relative, resolve } from "node:path";
-import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
-import { type OperatorSupport, type Placement, type StoredType, writeOnnx } from "../graph/onnx.ts";
-import type { WeightDtype, WeightInfo } from "../weights/weights.ts";
-import type { Backend, GraphSource, LoadOptions, PartSource, Runner } from "./backend.ts";
-import { openSession, type Runtime, type SessionOptions } from "./_onnxruntime.ts";
-import { bindWeights, fixedDimensions, memoryProgram, type Program } from "./_program.ts";
+import { BackendUnavailableError, UnsupportedModelError, WeightsError } from "../core/errors.ts";
+import type { OperatorSupport } from "../graph/onnx.ts";
+import { bindGraph, memoryProgram } from "./_graph_program.ts";
+import { mappedProgram } from "./_mapped_program.ts";
+import { openSession, type Runtime } from "./_onnxruntime.ts";
+import { onnxProgram } from "./_onnx_program.ts";
+import type { Program } from "./_program.ts";
 import { queueOf } from "./_queue.ts";
 import { openRunner } from "./_session_runner.ts";
+import type { Backend, LoadOptions, PartSource, Runner } from "./backend.ts";
 
 /** Options of {@linkcode native}. */
 export interface NativeOptions {
   /**
-   * What computes: `cpu` everywhere, `coreml` on Apple machines, `webgpu` and `dml` (Windows) where the package
-   * ships them.
+   * What computes: `cpu` everywhere; `coreml` on Apple machines, `dml` on Windows, `webgpu` where the package ships it.
    * @default {"cpu"}
    */
-  readonly provider?: "cpu" | "coreml" | "webgpu" | "dml" | "cuda";
+  readonly provider?: "cpu" | "coreml" | "dml" | "webgpu" | "cuda";
   /**
    * Threads of one operation, 1 or more.
    * @default {the number of physical cores}
    */
   readonly threads?: number;
-  /** Told when weights cannot be mapped from their file and are held in memory, at twice their size. */
+  /**
+   * Where computed weights (8 bits, merged adapters) are put while a network is loaded.
+   * @default {the system's folder for temporary files}
+   */
+  readonly scratchFolder?: string;
+  /** Told when weights cannot be mapped from files and are held in memory, at 2.7 times their size. */
   readonly onWarning?: (message: string) => void;
 }
 
 /**
- * Runs on `onnxruntime-node`. Deno asks for `--allow-ffi` and `--allow-read`.
+ * Runs on `onnxruntime-node`, in Deno with `--allow-ffi --allow-read`. Weights that are computed also want
+ * `--allow-write` and `--allow-env` for a scratch file; without them they are held in memory.
  *
  * @example
  * ```ts
@@ -45,29 +51,20 @@ export interface NativeOptions {
  * ```
  */
 export function native(options: NativeOptions = {}): Backend {
-  return { name: "native", load: (source, loadOptions) => load(source, loadOptions ?? {}, options) };
+  return { name: "native", load: (source, loadOptions = {}) => load(source, loadOptions, options) };
 }
 
-async function load(source: PartSource, options: LoadOptions, { provider = "cpu", threads, onWarning }: NativeOptions): Promise<Runner> {
-  if (source.kind !== "graph") {
-    throw new UnsupportedModelError(`Cannot load a ${source.kind} model on native: expected a graph.`);
-  }
+async function load(source: PartSource, options: LoadOptions, settings: NativeOptions): Promise<Runner> {
+  options.signal?.throwIfAborted();
   const runtime = await importRuntime();
-  const program = graphProgram(source, options, onWarning);
-  const open = async (): Promise<Awaited<ReturnType<typeof openSession>>> => {
-    const files = await Array.fromAsync(program.files());
-    const sessionOptions: SessionOptions = {
+  const program = await prepare(source, options, settings);
+  const { provider = "cpu", threads } = settings;
+  const open = () =>
+    openSession(runtime, program, {
       executionProviders: [provider],
-      freeDimensionOverrides: fixedDimensions(source.graph, options.dimensions),
       ...threads !== undefined && { intraOpNumThreads: threads },
-      ...files.length > 0 && { externalData: files },
-      ...program.folder !== undefined && {
-        extra: { session: { model_external_initializers_file_folder_path: program.folder } },
-      },
-    };
-    return await openSession(runtime, program.model, sessionOptions);
-  };
-  return await openRunner({ name: program.name, queue: queueOf(runtime), open }, options.signal);
+    });
+  return await openRunner({ program, queue: queueOf(runtime), open }, options.signal);
 }
 
 async function importRuntime(): Promise<Runtime> {
@@ -76,52 +73,51 @@ async function importRuntime(): Promise<Runtime> {
   } catch (cause) {
     throw new BackendUnavailableError(
       `Cannot use the native backend: onnxruntime-node does not load here (${(cause as Error).message}). ` +
-        `It needs Linux, macOS or Windows, and --allow-ffi in Deno.`,
+        `It needs Linux, macOS or Windows, and in Deno --allow-ffi.`,
       { cause },
     );
   }
 }
 
-function graphProgram(source: GraphSource, { dtype }: LoadOptions, onWarning?: (message: string) => void): Program {
-  const compute = dtype === "float16" ? "float16" : "float32";
-  return mappedProgram(source, compute, onWarning) ?? memoryProgram(source, { support, compute });
-}
-
-/** A graph whose weights stay in their files, or `undefined` where they cannot. */
-function mappedProgram(
-  { graph, weights }: GraphSource,
-  compute: "float32" | "float16",
-  onWarning?: (message: string) => void,
-): Program | undefined {
-  const infos = bindWeights(graph, weights);
-  const root = parse(resolve(".")).root;
-  const obstacle = [...infos].find(([, { dtype, file }]) => types[dtype] === undefined || file === undefined);
-  if (obstacle !== undefined) {
-    onWarning?.(`The weights of ${graph.name} are held in memory: "${obstacle[0]}" has no place on disk in a type that runs.`);
-    return undefined;
+async function prepare(
+  source: PartSource,
+  { dtype, dimensions }: LoadOptions,
+  { scratchFolder, onWarning }: NativeOptions,
+): Promise<Program> {
+  switch (source.kind) {
+    case "graph": {
+      const bound = bindGraph(source, dtype);
+      try {
+        return await mappedProgram(bound, { support, dimensions, scratchFolder });
+      } catch (error) {
+        if (error instanceof WeightsError) throw error;
+        onWarning?.(`The weights of ${source.graph.name} are held in memory: ${(error as Error).message}.`);
+        return memoryProgram(bound, support, dimensions);
+      }
+    }
+    case "onnx":
+      return await onnxProgram(source, {
+        backend: "native",
+        lacking,
+        dimensions,
+        readsFiles: true,
+        onWarning,
+      });
+    case "coreml":
+      throw new UnsupportedModelError(
+        "Cannot load a Core ML model on native: expected a graph or an ONNX model.",
+      );
   }
-  const place = ({ key }: { key: string }): Placement => mapped(infos.get(key)!, root);
-  return {
-    name: graph.name,
-    model: writeOnnx(graph, { place, support, compute }),
-    folder: root,
-    async *files() {},
-  };
 }
 
-function mapped({ dtype, file }: WeightInfo, root: string): Placement {
-  const { path, offset, length } = file!;
-  const location = relative(root, resolve(path));
-  if (isAbsolute(location)) throw new Error("another drive");
-  return { location: location.replaceAll("\\", "/"), offset, length, type: types[dtype]! };
-}
-
-/** What the runtime can read and cast by itself. */
-const types: Readonly<Partial<Record<WeightDtype, StoredType>>> = {
-  F64: "float64",
-  F32: "float32",
-  F16: "float16",
-  BF16: "bfloat16",
-};
-
+/** Measured by `deno task bench operators`; see `graph/_lowering.ts`. */
 const support: OperatorSupport = { multiHeadAttention: true, quickGelu: true, fusedMatMul: true };
+
+/** What onnxruntime's optimiser for CUDA writes and the CPU provider does not have. */
+const lacking: ReadonlySet<string> = new Set([
+  "GroupNorm",
+  "SkipGroupNorm",
+  "NhwcConv",
+  "BiasAdd",
+  "BiasSplitGelu",
+]);

@@ -10,8 +10,10 @@
 import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
 import type { OperatorSupport } from "../graph/onnx.ts";
 import type { Backend, LoadOptions, PartSource, Runner } from "./backend.ts";
-import { openSession, type SessionOptions } from "./_onnxruntime.ts";
-import { fixedDimensions, memoryProgram } from "./_program.ts";
+import { bindGraph, memoryProgram } from "./_graph_program.ts";
+import { onnxProgram } from "./_onnx_program.ts";
+import { openSession } from "./_onnxruntime.ts";
+import type { Program } from "./_program.ts";
 import { Queue, queueOf } from "./_queue.ts";
 import { openRunner, type SessionRunnerOptions } from "./_session_runner.ts";
 import { importWasmRuntime, type WasmRuntimeOptions } from "./_wasm_runtime.ts";
@@ -56,29 +58,30 @@ export function wasm({ threads, worker = true, assets }: WasmOptions = {}): Back
 async function prepare(
   source: PartSource,
   options: LoadOptions,
-  runtimeOptions: WasmRuntimeOptions,
+  settings: WasmRuntimeOptions,
   worker: boolean,
 ): Promise<SessionRunnerOptions> {
-  if (source.kind !== "graph") {
-    throw new UnsupportedModelError(`Cannot load a ${source.kind} model on wasm: expected a graph.`);
-  }
-  const compute = options.dtype === "float16" ? "float16" : "float32";
-  const program = memoryProgram(source, { support, compute });
-  const sessionOptions: SessionOptions = {
-    executionProviders: ["wasm"],
-    freeDimensionOverrides: fixedDimensions(source.graph, options.dimensions),
-  };
-  const { name } = program;
+  const program = await write(source, options);
   if (worker) {
-    const open = (signal?: AbortSignal) => openWorkerSession(program, sessionOptions, runtimeOptions, signal);
-    return { name, queue: new Queue(), open };
+    const open = (signal?: AbortSignal) => openWorkerSession(program, settings, signal);
+    return { program, queue: new Queue(), open };
   }
-  const runtime = await importWasmRuntime(runtimeOptions);
-  const open = async () => {
-    const externalData = await Array.fromAsync(program.files());
-    return await openSession(runtime, program.model, { ...sessionOptions, externalData });
-  };
-  return { name, queue: queueOf(runtime), open };
+  const runtime = await importWasmRuntime(settings);
+  const open = () => openSession(runtime, program, { executionProviders: ["wasm"] });
+  return { program, queue: queueOf(runtime), open };
+}
+
+async function write(source: PartSource, { dtype, dimensions }: LoadOptions): Promise<Program> {
+  switch (source.kind) {
+    case "graph":
+      return memoryProgram(bindGraph(source, dtype), support, dimensions);
+    case "onnx":
+      return await onnxProgram(source, { backend: "wasm", lacking, dimensions });
+    case "coreml":
+      throw new UnsupportedModelError(
+        "Cannot load a Core ML model on wasm: expected a graph or an ONNX model.",
+      );
+  }
 }
 
 function defaultThreads(): number {
@@ -89,4 +92,17 @@ function defaultThreads(): number {
   return shared ? Math.min(navigator.hardwareConcurrency, 8) : 1;
 }
 
-const support: OperatorSupport = { multiHeadAttention: true, quickGelu: true, fusedMatMul: true };
+/**
+ * Measured by `deno task bench operators`; see `graph/_lowering.ts`. MultiHeadAttention is no faster here, and fails
+ * where queries × keys × width of a head exceed 2³⁰ (32-bit arithmetic), as in a VAE's middle at 512 × 512.
+ */
+const support: OperatorSupport = { multiHeadAttention: false, quickGelu: true, fusedMatMul: true };
+
+/** What onnxruntime's optimiser for CUDA writes and the CPU provider does not have. */
+const lacking: ReadonlySet<string> = new Set([
+  "GroupNorm",
+  "SkipGroupNorm",
+  "NhwcConv",
+  "BiasAdd",
+  "BiasSplitGelu",
+]);

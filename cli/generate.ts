@@ -1,21 +1,22 @@
 /**
- * `generate PROMPT [options]`: makes pictures.
+ * `generate PROMPT [options]`: makes pictures; `generate --from PICTURE` makes one again.
  *
  * @module
  */
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import process from "node:process";
 import type { GenerateOptions } from "../core/generate_options.ts";
-import type { GeneratedImage, Generation, ImageFormat } from "../core/generation.ts";
-import type { Image } from "../core/image.ts";
+import type { Generation } from "../core/generation.ts";
 import type { PromptSyntax } from "../core/parts.ts";
-import { decodeImage } from "../image/mod.ts";
+import type { Sampler } from "../core/sampler.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { createSampler } from "../samplers/mod.ts";
 import { backendByName, dtypeByName } from "./choices.ts";
+import { optionsFromPicture } from "./from_picture.ts";
 import { Progress } from "./progress.ts";
-import { type OptionTable, type ParsedArguments, parseArguments, UsageError } from "./usage.ts";
+import { checkWritable, formatOf, writePictures } from "./write_pictures.ts";
+import { type OptionTable, parseArguments, type ParsedArguments, UsageError } from "./usage.ts";
 
 const text = { type: "string" } as const;
 const optionTable: OptionTable = {
@@ -25,6 +26,7 @@ const optionTable: OptionTable = {
   "variant": text,
   "sampler": { ...text, short: "s" },
   "steps": text,
+  "sampler-options": text,
   "eta": text,
   "guidance": text,
   "guidance-rescale": text,
@@ -38,19 +40,21 @@ const optionTable: OptionTable = {
   "mask": text,
   "clip-skip": text,
   "prompt-syntax": text,
+  "from": text,
   "out": { ...text, short: "o" },
   "json": { type: "boolean" },
 };
 
 /** Runs the command. */
 export async function generate(args: string[]): Promise<void> {
-  const given = parseArguments(args, optionTable);
-  const [prompt, ...rest] = given.words;
+  const given = await readArguments(args);
+  const [prompt = given.text("prompt"), ...rest] = given.words;
   if (prompt === undefined || rest.length > 0) {
     throw new UsageError(`Expected one prompt in quotes, got ${given.words.length} arguments.`);
   }
   const out = given.text("out") ?? "out.png";
-  const format = formatOf(out);
+  formatOf(out);
+  await checkWritable(out);
   const options = await readOptions(given);
   const dtype = given.text("dtype");
   await using pipeline = await createPipeline({
@@ -68,8 +72,30 @@ export async function generate(args: string[]): Promise<void> {
       onWarning: (message) => void process.stderr.write(`${message}\n`),
     })
   );
-  const paths = await write(generation.images, out, format);
-  process.stdout.write(given.flag("json") ? `${JSON.stringify(report(generation, paths))}\n` : `${paths.join("\n")}\n`);
+  const paths = await writePictures(generation.images, out);
+  process.stdout.write(
+    given.flag("json") ? `${JSON.stringify(report(generation, paths))}\n` : `${paths.join("\n")}\n`,
+  );
+}
+
+/** What was given, and what `--from` says about the rest. */
+async function readArguments(args: readonly string[]): Promise<ParsedArguments> {
+  const given = parseArguments(args, optionTable);
+  const from = given.text("from");
+  if (from === undefined) return given;
+  const { eta, "sampler-options": samplerOptions, ...recorded } = await optionsFromPicture(from);
+  if (recorded.strength !== undefined && given.text("image") === undefined) {
+    throw new UsageError(
+      `Cannot make --from ${from} again: it was made from another picture, expected --image too.`,
+    );
+  }
+  return parseArguments(args, optionTable, {
+    ...recorded,
+    ...given.text("sampler") === undefined && {
+      ...optional("eta", eta),
+      ...optional("sampler-options", samplerOptions),
+    },
+  });
 }
 
 /** Shows progress, and turns Ctrl-C into a signal. */
@@ -88,12 +114,9 @@ async function withProgress(
 }
 
 async function readOptions(given: ParsedArguments): Promise<Omit<GenerateOptions, "prompt">> {
-  const sampler = given.text("sampler");
-  const eta = given.number("eta");
   const syntax = given.text("prompt-syntax");
-  if (eta !== undefined && sampler === undefined) throw new UsageError("--eta belongs to a sampler: expected --sampler too.");
   return {
-    ...sampler !== undefined && { sampler: createSampler(sampler, { eta }) },
+    ...optional("sampler", readSampler(given)),
     ...optional("negativePrompt", given.text("negative-prompt")),
     ...optional("steps", given.number("steps")),
     ...optional("guidance", given.number("guidance")),
@@ -102,32 +125,36 @@ async function readOptions(given: ParsedArguments): Promise<Omit<GenerateOptions
     ...optional("height", given.number("height")),
     ...optional("count", given.number("count")),
     ...optional("seed", given.number("seed")),
-    ...optional("image", await readImage(given.text("image"))),
-    ...optional("mask", await readImage(given.text("mask"))),
+    ...optional("image", await readPicture(given.text("image"))),
+    ...optional("mask", await readPicture(given.text("mask"))),
     ...optional("strength", given.number("strength")),
     ...optional("clipSkip", given.number("clip-skip")),
     ...syntax !== undefined && { promptSyntax: promptSyntax(syntax) },
   };
 }
 
-async function readImage(path: string | undefined): Promise<Image | undefined> {
+/** The bytes; the pipeline cuts the picture to size. */
+async function readPicture(path: string | undefined): Promise<Uint8Array | undefined> {
   if (path === undefined) return undefined;
-  const bytes = await readFile(path).catch((cause: Error) => {
+  return await readFile(path).catch((cause: Error) => {
     throw new UsageError(`Cannot read the picture "${path}": ${cause.message}`);
   });
-  return await decodeImage(bytes);
 }
 
-/** Files beside each other: `house.png`, or `house-1.png`, `house-2.png`, … for several. */
-async function write(images: readonly GeneratedImage[], out: string, format: ImageFormat): Promise<string[]> {
-  const paths = images.map((_, i) => images.length === 1 ? out : out.replace(/(\.\w+)$/, `-${i + 1}$1`));
-  for (const [i, image] of images.entries()) {
-    const path = paths[i]!;
-    await writeFile(path, await image.encode(format)).catch((cause: Error) => {
-      throw new UsageError(`Cannot write the picture to "${path}": ${cause.message}`);
-    });
-  }
-  return paths;
+/** `--sampler NAME`, with `--eta` and `--sampler-options` as JSON. */
+function readSampler(given: ParsedArguments): Sampler | undefined {
+  const [name, eta, json] = [given.text("sampler"), given.number("eta"), given.text("sampler-options")];
+  if (name !== undefined) return createSampler(name, { ...json !== undefined && parseObject(json), eta });
+  if (eta === undefined && json === undefined) return undefined;
+  throw new UsageError("--eta and --sampler-options belong to a sampler: expected --sampler too.");
+}
+
+function parseObject(json: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(json);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  } catch { /* said below */ }
+  throw new UsageError(`Cannot read --sampler-options ${json}: expected JSON, as '{"spacing":"trailing"}'.`);
 }
 
 function report({ images, milliseconds }: Generation, paths: readonly string[]): unknown {
@@ -139,13 +166,6 @@ function report({ images, milliseconds }: Generation, paths: readonly string[]):
     sha256: createHash("sha256").update(data).digest("hex"),
   }));
   return { model, backend, sampler, steps, seed, images: files, milliseconds };
-}
-
-function formatOf(path: string): ImageFormat {
-  const formats: Readonly<Record<string, ImageFormat>> = { png: "png", jpg: "jpeg", jpeg: "jpeg", webp: "webp" };
-  const format = formats[path.match(/\.(\w+)$/)?.[1]?.toLowerCase() ?? ""];
-  if (format !== undefined) return format;
-  throw new UsageError(`Cannot write "${path}": expected a name that ends in .png, .jpg or .webp.`);
 }
 
 /** `{ name: value }`, or nothing where there is no value. */

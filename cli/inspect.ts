@@ -8,6 +8,7 @@ import { openWeights } from "../weights/open_weights.ts";
 import { localFolder, readJson } from "../parts/model_folder.ts";
 import { sizeOf } from "../core/tensor.ts";
 import type { Weights } from "../weights/weights.ts";
+import { align } from "./table.ts";
 import { parseArguments, UsageError } from "./usage.ts";
 
 /** One component of a model. */
@@ -47,9 +48,12 @@ export async function inspect(args: string[]): Promise<void> {
 /** Reads a model folder's configurations and the headers of its weights. */
 export async function inspectModel(path: string, variant?: string): Promise<ComponentReport[]> {
   const folder = await localFolder(path);
-  const components = [...folder.files].flatMap((file) => file.match(/^(\w+)\/config\.json$/)?.[1] ?? []).sort();
+  const components = [...folder.files].flatMap((file) => file.match(/^(\w+)\/config\.json$/)?.[1] ?? [])
+    .sort();
   if (components.length === 0) {
-    throw new TypeError(`Cannot inspect "${path}": it has no component with a config.json, expected a diffusers folder.`);
+    throw new TypeError(
+      `Cannot inspect "${path}": it has no component with a config.json, expected a diffusers folder.`,
+    );
   }
   const reports: ComponentReport[] = [];
   for (const component of components) {
@@ -70,10 +74,4 @@ function count(weights: Weights): Omit<ComponentReport, "component" | "kind"> {
     parameters: infos.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
     bytes: infos.reduce((sum, { byteLength }) => sum + byteLength, 0),
   };
-}
-
-/** Pads the columns of a table. */
-function align(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd());
 }

@@ -1,14 +1,21 @@
 /**
- * The command line: `generate`, `inspect`.
+ * The command line: `generate`, `inspect`, `download`, `quantize`.
  *
  * @module
  */
 import process from "node:process";
+import { download } from "./download.ts";
 import { generate } from "./generate.ts";
 import { inspect } from "./inspect.ts";
+import { quantize } from "./quantize.ts";
 import { UsageError } from "./usage.ts";
 
-const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = { generate, inspect };
+const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
+  generate,
+  inspect,
+  download,
+  quantize,
+};
 
 /** Runs a command; the exit code is 0, or 1 with one line that says what is wrong. */
 export async function main(args: readonly string[]): Promise<number> {

@@ -30,10 +30,16 @@ export interface ParsedArguments {
 /**
  * Parses arguments.
  *
+ * @param defaults Values of options that are not given.
  * @throws {UsageError} If an option is unknown, lacks its value, or is not a number where one is expected.
  */
-export function parseArguments(args: readonly string[], options: OptionTable): ParsedArguments {
-  const { values, positionals } = parse(args, options);
+export function parseArguments(
+  args: readonly string[],
+  options: OptionTable,
+  defaults: Readonly<Record<string, string>> = {},
+): ParsedArguments {
+  const { values: given, positionals } = parse(args, options);
+  const values: typeof given = { ...defaults, ...given };
   const text = (name: string) => {
     const value = values[name];
     return typeof value === "string" ? value : undefined;
@@ -59,6 +65,8 @@ function parse(args: readonly string[], options: OptionTable) {
   } catch (error) {
     const [, unknown] = (error as Error).message.match(/^Unknown option '(--?[\w-]+)'/) ?? [];
     const known = Object.keys(options).map((name) => `--${name}`).join(" ");
-    throw new UsageError(unknown === undefined ? (error as Error).message : `Unknown option ${unknown}: expected ${known}.`);
+    throw new UsageError(
+      unknown === undefined ? (error as Error).message : `Unknown option ${unknown}: expected ${known}.`,
+    );
   }
 }

@@ -5,6 +5,7 @@ import { type Denoised, parameterise } from "./parameterisation.ts";
 import type {
   Conditioning,
   Control,
+  ControlOptions,
   NoisePredictor,
   PreparedControl,
   PrepareOptions,
@@ -14,6 +15,13 @@ import type {
 import type { NoiseLevel, Schedule } from "./schedule.ts";
 import { concatRows, type Latent, sliceRows, type Tensor } from "./tensor.ts";
 
+/** A control with its picture and options. */
+export interface BoundControl {
+  readonly control: Control;
+  readonly pixels: Tensor;
+  readonly options: ControlOptions;
+}
+
 /** What the denoiser is made of. */
 export interface GuidedDenoiserOptions {
   readonly unet: Unet;
@@ -22,7 +30,7 @@ export interface GuidedDenoiserOptions {
   readonly unconditional?: Conditioning;
   readonly run: Run;
   readonly schedule: Schedule;
-  readonly controls: readonly { readonly control: Control; readonly pixels: Tensor }[];
+  readonly controls: readonly BoundControl[];
   readonly concat?: Latent;
   readonly signal?: AbortSignal;
 }
@@ -44,9 +52,12 @@ export class GuidedDenoiser implements AsyncDisposable {
   static async prepare(options: GuidedDenoiserOptions): Promise<GuidedDenoiser> {
     const { conditional, unconditional, run } = options;
     const halves = unconditional === undefined ? [conditional] : [unconditional, conditional];
-    const batches = run.guidanceMode === "batch" ? [joinConditioning(halves)] : halves;
+    const batches = run.guidanceMode === "batch" && halves.length > 1 ? [joinConditioning(halves)] : halves;
     const passes: Pass[] = [];
-    for (const batch of batches) passes.push(await preparePass(batch, options));
+    for (const batch of batches) {
+      const unconditionalRows = batch === conditional ? 0 : unconditional?.hidden.shape[0] ?? 0;
+      passes.push(await preparePass(batch, unconditionalRows, options));
+    }
     return new GuidedDenoiser(options, passes);
   }
 
@@ -80,9 +91,9 @@ export class GuidedDenoiser implements AsyncDisposable {
     timestep: number,
   ): Promise<Residuals | undefined> {
     const step = { latent, timestep, ...this.progress };
-    const all = await Promise.all(controls.map((control) => control.residuals(step)));
-    const active = all.filter((residuals) => residuals !== undefined);
-    return active.length === 0 ? undefined : Object.assign({}, ...active);
+    let residuals: Residuals | undefined;
+    for (const control of controls) residuals = await control.residuals(step, residuals);
+    return residuals;
   }
 
   /** Frees the predictors and the prepared controls. */
@@ -102,6 +113,7 @@ interface Pass {
 
 async function preparePass(
   conditioning: Conditioning,
+  unconditionalRows: number,
   { unet, run, controls, concat, signal }: GuidedDenoiserOptions,
 ): Promise<Pass> {
   const rows = conditioning.hidden.shape[0]!;
@@ -111,7 +123,9 @@ async function preparePass(
     ...signal !== undefined && { signal },
   };
   const prepared: PreparedControl[] = [];
-  for (const { control, pixels } of controls) prepared.push(await control.prepare(pixels, conditioning));
+  for (const { control, pixels, options } of controls) {
+    prepared.push(await control.prepare(pixels, conditioning, { ...options, unconditionalRows }));
+  }
   return { predictor: await unet.prepare(conditioning, options), controls: prepared, rows };
 }
 

@@ -1,5 +1,6 @@
 /** Where a run begins: noise from the seeds, and latents of the given pictures. */
-import type { GenerateOptions, Run } from "./generate_options.ts";
+import type { ReadOptions } from "./_pictures.ts";
+import type { Run } from "./generate_options.ts";
 import { type Image, toPixels } from "./image.ts";
 import type { Model } from "./model.ts";
 import type { Noise } from "./noise.ts";
@@ -24,7 +25,7 @@ export interface Start {
 
 /** Draws in the order of diffusers' pipelines: picture, noise, masked picture. */
 export async function startRun(
-  options: GenerateOptions,
+  options: ReadOptions,
   run: Run,
   { noise, model, inChannels, vae }: {
     noise: Noise;

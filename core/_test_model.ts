@@ -27,21 +27,47 @@ export const plainSampler: Sampler = {
 /** Options of {@linkcode testModel}. */
 export interface TestModelOptions {
   readonly events?: Events;
-  /** Runs inside every prediction. */
-  readonly onPredict?: () => void | Promise<void>;
+  /** Runs inside every load, encoding, prediction and decoding, with its event. */
+  readonly on?: (event: string) => void | Promise<void>;
   readonly config?: Partial<UnetConfig>;
+  /** Whether it has a tiny autoencoder for previews. */
+  readonly tiny?: boolean;
 }
 
 /** A model whose UNet predicts half of its latent plus the prompt's length. */
-export function testModel({ events = [], onPredict, config }: TestModelOptions = {}): Model {
+export function testModel({ events = [], on, config, tiny = false }: TestModelOptions = {}): Model {
+  const happen = async (event: string) => {
+    events.push(event);
+    await on?.(event);
+  };
   const part = <T extends object>(name: string, make: () => T) =>
-    new LazyPart<T & AsyncDisposable>((owned) => {
-      events.push(`load ${name}`);
+    new LazyPart<T & AsyncDisposable>(async (owned) => {
+      await happen(`load ${name}`);
       const disposed = { [Symbol.asyncDispose]: () => Promise.resolve(void events.push(`release ${name}`)) };
       owned.use(disposed);
-      return Promise.resolve({ ...make(), ...disposed });
+      return { ...make(), ...disposed };
     });
-  const unetConfig: UnetConfig = { inChannels: 4, outChannels: 4, sampleSize: 2, crossAttentionDim: 1, ...config };
+  const unetConfig: UnetConfig = {
+    inChannels: 4,
+    outChannels: 4,
+    sampleSize: 2,
+    crossAttentionDim: 1,
+    ...config,
+  };
+  const vae = (name: string) =>
+    part<Omit<Vae, typeof Symbol.asyncDispose>>(name, () => ({
+      latentChannels: 4,
+      scale: 8,
+      encode: ({ shape: [rows, , height, width] }, { samples = rows } = {}) => {
+        const shape = [samples!, 4, height! / 8, width! / 8];
+        return Promise.resolve({ data: new Float32Array(sizeOf(shape)), shape });
+      },
+      async decode({ data, shape: [rows, , height, width] }) {
+        await happen(`decode by ${name}`);
+        const shape = [rows!, 3, height! * 8, width! * 8];
+        return { data: new Float32Array(sizeOf(shape)).fill(data[0]!), shape };
+      },
+    }));
   return {
     name: "test",
     backend: "none",
@@ -52,10 +78,10 @@ export function testModel({ events = [], onPredict, config }: TestModelOptions =
     scale: 8,
     latentChannels: 4,
     textEncoder: part<Omit<TextEncoder, typeof Symbol.asyncDispose>>("textEncoder", () => ({
-      encode(prompts) {
-        events.push(`encode ${prompts.join("|")}`);
+      async encode(prompts) {
+        await happen(`encode ${prompts.join("|")}`);
         const data = Float32Array.from(prompts, ({ length }) => length / 100);
-        return Promise.resolve({ hidden: { data, shape: [prompts.length, 1, 1] } });
+        return { hidden: { data, shape: [prompts.length, 1, 1] } };
       },
     })),
     unets: new Map([[BASE, {
@@ -65,8 +91,7 @@ export function testModel({ events = [], onPredict, config }: TestModelOptions =
         prepare: ({ hidden }) =>
           Promise.resolve({
             async predict(latent) {
-              events.push(`predict ${latent.shape[0]} rows`);
-              await onPredict?.();
+              await happen(`predict ${latent.shape[0]} rows`);
               const row = sizeOf(latent.shape.slice(1));
               return {
                 data: latent.data.map((value, i) => value / 2 + hidden.data[Math.floor(i / row)]!),
@@ -77,18 +102,7 @@ export function testModel({ events = [], onPredict, config }: TestModelOptions =
           }),
       })),
     }]]),
-    vae: part<Omit<Vae, typeof Symbol.asyncDispose>>("vae", () => ({
-      latentChannels: 4,
-      scale: 8,
-      encode: ({ shape: [rows, , height, width] }, { samples = rows } = {}) => {
-        const shape = [samples!, 4, height! / 8, width! / 8];
-        return Promise.resolve({ data: new Float32Array(sizeOf(shape)), shape });
-      },
-      decode({ data, shape: [rows, , height, width] }) {
-        events.push("decode");
-        const shape = [rows!, 3, height! * 8, width! * 8];
-        return Promise.resolve({ data: new Float32Array(sizeOf(shape)).fill(data[0]!), shape });
-      },
-    })),
+    vae: vae("vae"),
+    ...tiny && { previewVae: vae("previewVae") },
   };
 }

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Image } from "./image.ts";
+import { pictureSize, type ReadOptions } from "./_pictures.ts";
+import type { Picture } from "./image.ts";
 import { BASE, type Model } from "./model.ts";
-import type { Control, PromptSyntax } from "./parts.ts";
+import type { Control, ControlOptions, PromptSyntax } from "./parts.ts";
 import type { Sampler } from "./sampler.ts";
 import type { GenerationStep } from "./generation.ts";
-import type { Latent, Tensor } from "./tensor.ts";
-import { sizeOf } from "./tensor.ts";
+import { type Latent, sizeOf } from "./tensor.ts";
 
 /** Options of {@linkcode Pipeline.generate} and {@linkcode Pipeline.stream}. */
 export interface GenerateOptions {
@@ -37,12 +37,15 @@ export interface GenerateOptions {
   readonly seed?: number | readonly number[];
   /** One stream of noise a picture, or diffusers' single generator for the batch. @default {"separate"} */
   readonly batchNoise?: "separate" | "shared";
-  /** A picture to start from: pixels `[1, 3, height, width]` in −1 … 1, or 8-bit. Sets width and height. */
-  readonly image?: Image | Tensor;
+  /**
+   * A picture to start from: pixels `[1, 3, height, width]` in −1 … 1, or 8-bit, which set width and height; or a
+   * file, which is cut to them (where they are not given, to the model's number of pixels in its own proportions).
+   */
+  readonly image?: Picture;
   /** How far to go from `image`: 0 keeps it, 1 keeps its noise level only. @default {0.8, with a mask 1} */
   readonly strength?: number;
-  /** Repaints where this is 1: `[1, 1, height, width]` in 0 … 1, or an 8-bit picture (white repaints). */
-  readonly mask?: Image | Tensor;
+  /** Repaints where this is 1: `[1, 1, height, width]` in 0 … 1, or an 8-bit picture or a file (white repaints). */
+  readonly mask?: Picture;
   /** Structure to follow. */
   readonly control?: readonly ControlInput[];
   /** Standard normal noise to start from, in place of the seed's. */
@@ -60,12 +63,15 @@ export interface GenerateOptions {
 }
 
 /** A control with the picture that it reads. */
-export interface ControlInput {
-  /** The control. */
-  readonly control: Control;
-  /** Its picture, of the size of the result: pixels `[1, 3, height, width]` in 0 … 1, or 8-bit. */
-  readonly image: Image | Tensor;
+export interface ControlInput extends Pick<ControlOptions, "scale" | "window" | "guessMode"> {
+  /** The control, or where the model finds it: a folder's path, or the name of one of its own, as `"edges"`. */
+  readonly source: Control | string;
+  /** Its picture, of the size of the result: pixels `[1, 3, height, width]` in 0 … 1, or 8-bit; or a file. */
+  readonly image: Picture;
 }
+
+/** More than any network of this family has seen the memory for. */
+const mostPixels = 2 ** 26;
 
 /** Options checked and filled in. */
 export interface Run {
@@ -90,7 +96,7 @@ export interface Run {
  * @throws {RangeError} If a number is out of its range.
  * @throws {TypeError} If options contradict each other.
  */
-export function planRun(options: GenerateOptions, model: Model): Run {
+export function planRun(options: ReadOptions, model: Model): Run {
   const sampler = options.sampler ?? model.sampler;
   const kind = sampler.trainedFor ?? BASE;
   if (!model.unets.has(kind)) {
@@ -101,7 +107,8 @@ export function planRun(options: GenerateOptions, model: Model): Run {
   }
   const steps = whole("steps", options.steps ?? sampler.steps, 1, model.schedule.config.trainTimesteps);
   const guidance = inRange("guidance", options.guidance ?? sampler.guidance ?? model.guidance, 0, 1000);
-  const size = imageSize(options.image) ?? { width: model.size, height: model.size };
+  const { image, mask, control = [] } = options;
+  const size = image === undefined ? { width: model.size, height: model.size } : pictureSize(image);
   const [width, height] = (["width", "height"] as const).map((side) => {
     const pixels = whole(side, options[side] ?? size[side], model.scale, 1 << 14);
     if (pixels % model.scale === 0) return pixels;
@@ -112,16 +119,25 @@ export function planRun(options: GenerateOptions, model: Model): Run {
       }.`,
     );
   }) as [number, number];
-  for (const name of ["image", "mask"] as const) {
-    const given = imageSize(options[name]);
-    if (given !== undefined && (given.width !== width || given.height !== height)) {
+  if (width * height > mostPixels) {
+    throw new RangeError(
+      `Cannot generate a picture of ${width} × ${height}: expected at most ${mostPixels} pixels in all.`,
+    );
+  }
+  const controls = control.map((input) => ["control image", input.image] as const);
+  for (const [name, picture] of [["image", image], ["mask", mask], ...controls] as const) {
+    const given = picture === undefined ? { width, height } : pictureSize(picture);
+    if (given.width !== width || given.height !== height) {
       throw new RangeError(
         `Cannot use the ${name}: it is ${given.width} × ${given.height}, expected ${width} × ${height} as the result.`,
       );
     }
   }
-  if (options.mask !== undefined && options.image === undefined) {
+  if (mask !== undefined && image === undefined) {
     throw new TypeError("Cannot repaint: there is a mask but no image, expected both.");
+  }
+  if (options.strength !== undefined && image === undefined) {
+    throw new TypeError("Cannot start from a picture: there is a strength but no image, expected both.");
   }
   const count = whole("count", options.count ?? 1, 1, 1024);
   const prompts = list(options.prompt).flatMap((prompt) => Array<string>(count).fill(prompt));
@@ -153,7 +169,7 @@ export function planRun(options: GenerateOptions, model: Model): Run {
     height,
     seeds: planSeeds(options.seed, prompts.length),
     batchNoise: options.batchNoise ?? "separate",
-    strength: inRange("strength", options.strength ?? (options.mask === undefined ? 0.8 : 1), 0, 1),
+    strength: inRange("strength", options.strength ?? (mask === undefined ? 0.8 : 1), 0, 1),
   };
 }
 
@@ -179,13 +195,6 @@ function checkLatents({ data, shape }: Latent, expected: readonly number[]): voi
       "Cannot start from the latents: they hold NaN or infinity, expected finite numbers.",
     );
   }
-}
-
-function imageSize(image: Image | Tensor | undefined): { width: number; height: number } | undefined {
-  if (image === undefined) return undefined;
-  if ("width" in image) return { width: image.width, height: image.height };
-  const [height, width] = image.shape.slice(-2);
-  return { width: width ?? 0, height: height ?? 0 };
 }
 
 function list(value: string | readonly string[]): readonly string[] {

@@ -4,23 +4,42 @@
  * @module
  */
 import type { Image } from "./image.ts";
+import type { PromptSyntax } from "./parts.ts";
 import type { SamplerStep } from "./sampler.ts";
 import type { Latent } from "./tensor.ts";
 
 /** How a picture was made, enough to make it again. */
 export interface GenerationParameters {
+  /** What to show. */
   readonly prompt: string;
+  /** What not to show; empty if nothing was named. */
   readonly negativePrompt: string;
+  /** The model's name. */
   readonly model: string;
+  /** The backend's name. */
   readonly backend: string;
+  /** The sampler's name. */
   readonly sampler: string;
+  /** What its factory was given; absent if the sampler does not say. */
+  readonly samplerOptions?: object;
+  /** Number of steps. */
   readonly steps: number;
+  /** Guidance scale. */
   readonly guidance: number;
+  /** Seed of this picture. */
   readonly seed: number;
+  /** Pixels across. */
   readonly width: number;
+  /** Pixels down. */
   readonly height: number;
   /** Present where the run began with a picture. */
   readonly strength?: number;
+  /** Present where guidance was rescaled. */
+  readonly guidanceRescale?: number;
+  /** Present where layers of the text encoder were left out. */
+  readonly clipSkip?: number;
+  /** Present where prompts were not plain. */
+  readonly promptSyntax?: PromptSyntax;
 }
 
 /** File formats that pictures are written in. */
@@ -40,6 +59,21 @@ export type ImageEncoder = (
   options: EncodeImageOptions,
 ) => Promise<Uint8Array>;
 
+/** How a picture file is cut to size when it is read. */
+export interface ImageFit {
+  /** Pixels across. @default {from `height` in the file's proportions, else from `pixels`} */
+  readonly width?: number;
+  /** Pixels down. @default {from `width` in the file's proportions, else from `pixels`} */
+  readonly height?: number;
+  /** About how many pixels in all where neither side is given. */
+  readonly pixels: number;
+  /** A side that is not given becomes a multiple of this. */
+  readonly multipleOf: number;
+}
+
+/** Reads the bytes of a PNG, JPEG or WebP file. */
+export type ImageDecoder = (file: Uint8Array, fit: ImageFit) => Promise<Image>;
+
 /** A finished picture. */
 export interface GeneratedImage extends Image {
   /** How it was made. */
@@ -52,16 +86,21 @@ export interface GeneratedImage extends Image {
 export interface GenerationStep extends SamplerStep {
   /** A rough picture a row, straight from the latent: costs next to nothing. */
   preview(): Image[];
-  /** The pictures as the VAE decodes them now. */
+  /** The pictures as they are now, decoded by the model's tiny autoencoder if it has one, else by its VAE. */
   decode(): Promise<Image[]>;
 }
 
 /** Milliseconds spent in each phase. `load` is what this run had to load first. */
 export interface GenerationTimes {
+  /** Loading parts. */
   readonly load: number;
+  /** Prompts and given pictures to conditioning and latents. */
   readonly encode: number;
+  /** The sampler's steps. */
   readonly denoise: number;
+  /** Latents to pictures. */
   readonly decode: number;
+  /** All of it, waiting for earlier calls left out. */
   readonly total: number;
 }
 

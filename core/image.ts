@@ -15,6 +15,9 @@ export interface Image {
   readonly data: Uint8Array;
 }
 
+/** A picture that a user hands in: 8-bit, a tensor, or the bytes of a PNG, JPEG or WebP file. */
+export type Picture = Image | Tensor | Uint8Array | Blob;
+
 /** Pixels `[rows, 3, height, width]` in −1 … 1 to pictures, one a row; values outside are clamped. */
 export function toImages(pixels: Tensor): Image[] {
   const [rows = 0, , height = 0, width = 0] = pixels.shape;

@@ -6,7 +6,7 @@
 
 /** Loads a part on demand, once for all who ask at the same time. */
 export class LazyPart<T> implements AsyncDisposable {
-  readonly #load: (owned: AsyncDisposableStack, signal?: AbortSignal) => Promise<T>;
+  readonly #load: (owned: AsyncDisposableStack) => Promise<T>;
   #loading: Promise<{ readonly part: T; readonly owned: AsyncDisposableStack }> | undefined;
 
   /**
@@ -14,21 +14,22 @@ export class LazyPart<T> implements AsyncDisposable {
    *
    * @param load Puts everything that must be freed with the part on `owned`.
    */
-  constructor(load: (owned: AsyncDisposableStack, signal?: AbortSignal) => Promise<T>) {
+  constructor(load: (owned: AsyncDisposableStack) => Promise<T>) {
     this.#load = load;
   }
 
   /** The part, loaded now unless it is there. After a failure the next call tries again. */
-  async get(signal?: AbortSignal): Promise<T> {
-    this.#loading ??= this.#start(signal);
+  async get(): Promise<T> {
+    this.#loading ??= this.#start();
     return (await this.#loading).part;
   }
 
-  /** Drops the part and its memory; `get` loads it again. */
+  /** Drops the part and its memory, waiting for it if it is being loaded; `get` loads it again. */
   async release(): Promise<void> {
     const loading = this.#loading;
     this.#loading = undefined;
-    if (loading !== undefined) await (await loading).owned.disposeAsync();
+    const loaded = await loading?.catch(() => undefined); // a failure belongs to whoever asked for the part
+    await loaded?.owned.disposeAsync();
   }
 
   /** As {@linkcode LazyPart.release}. */
@@ -36,10 +37,10 @@ export class LazyPart<T> implements AsyncDisposable {
     return this.release();
   }
 
-  async #start(signal: AbortSignal | undefined) {
+  async #start() {
     const owned = new AsyncDisposableStack();
     try {
-      return { part: await this.#load(owned, signal), owned };
+      return { part: await this.#load(owned), owned };
     } catch (error) {
       this.#loading = undefined;
       await owned.disposeAsync();

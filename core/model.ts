@@ -4,7 +4,7 @@
  * @module
  */
 import type { LazyPart } from "./lazy_part.ts";
-import type { TextEncoder, Unet, UnetConfig, Vae } from "./parts.ts";
+import type { Control, TextEncoder, Unet, UnetConfig, Vae } from "./parts.ts";
 import type { Sampler } from "./sampler.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -31,6 +31,8 @@ export interface Model {
   readonly unets: ReadonlyMap<string, ModelUnet>;
   /** Latents to pictures and back. */
   readonly vae: LazyPart<Vae>;
+  /** A tiny autoencoder for previews, where the model has one beside its VAE. */
+  readonly previewVae?: LazyPart<Pick<Vae, "decode">>;
   /** The noise schedule. */
   readonly schedule: Schedule;
   /** The sampler when the caller names none. */
@@ -45,4 +47,22 @@ export interface Model {
   readonly latentChannels: number;
   /** Row by row, what each latent channel adds to red, green and blue, with a constant last: for cheap previews. */
   readonly latentToRgb?: readonly (readonly [number, number, number])[];
+  /** Finds a control by name; the same name gives the same part. Absent where the model takes none. */
+  readonly openControl?: (source: string) => LazyPart<Control>;
+  /**
+   * Puts these LoRAs in place of the present ones, for all runs to come.
+   *
+   * @returns Keys of the files that belong to no module of the model; without `strict: false` they are an error.
+   */
+  readonly setLoras?: (loras: readonly LoraInput[]) => Promise<string[]>;
+}
+
+/** A LoRA to use. */
+export interface LoraInput {
+  /** Path of a safetensors file, or its bytes. */
+  readonly source: string | Uint8Array | Blob;
+  /** How much of it, for both networks or for each; may be negative. @default {1} */
+  readonly scale?: number | { readonly unet: number; readonly textEncoder: number };
+  /** Whether keys that fit no module are an error. @default {true} */
+  readonly strict?: boolean;
 }

@@ -3,7 +3,11 @@
  *
  * @module
  */
-import { GuidedDenoiser } from "./_guided_denoiser.ts";
+import { type BoundControl, GuidedDenoiser } from "./_guided_denoiser.ts";
+import { Clock } from "./_clock.ts";
+import { checkDenoised, decodeRows } from "./_decode.ts";
+import { parametersOf } from "./_parameters.ts";
+import { type ReadOptions, readPictures } from "./_pictures.ts";
 import { asPixels, runNoise, startRun } from "./_start.ts";
 import { type GenerateOptions, planRun, type Run } from "./generate_options.ts";
 import type {
@@ -11,12 +15,14 @@ import type {
   Generation,
   GenerationParameters,
   GenerationStep,
+  ImageDecoder,
   ImageEncoder,
 } from "./generation.ts";
-import { type Image, toImages } from "./image.ts";
+import type { Image } from "./image.ts";
 import { previewImages } from "./preview.ts";
 import type { LazyPart } from "./lazy_part.ts";
-import type { Model } from "./model.ts";
+import { BackendUnavailableError, UnsupportedModelError } from "./errors.ts";
+import type { LoraInput, Model } from "./model.ts";
 import type { Conditioning } from "./parts.ts";
 import { Queue } from "./queue.ts";
 import { firstStep } from "./schedule.ts";
@@ -28,6 +34,8 @@ import { sliceRows } from "./tensor.ts";
 export interface PipelineOptions {
   /** Writes picture files; without it `encode` of a picture throws. */
   readonly encodeImage?: ImageEncoder;
+  /** Reads picture files; without it pictures are taken as pixels only. */
+  readonly decodeImage?: ImageDecoder;
   /**
    * Which parts stay loaded: all, or only the one that the current phase needs (encode, denoise, decode).
    * @default {"all"}
@@ -41,6 +49,7 @@ export class Pipeline implements AsyncDisposable {
   readonly model: Model;
   readonly #options: PipelineOptions;
   readonly #queue = new Queue();
+  readonly #opened = new Set<LazyPart<unknown>>();
 
   /** Puts a pipeline together; parts are loaded when they are first needed. */
   constructor(model: Model, options: PipelineOptions = {}) {
@@ -53,6 +62,7 @@ export class Pipeline implements AsyncDisposable {
    *
    * @throws {RangeError} If an option is out of range.
    * @throws {TypeError} If options contradict each other or do not fit the model.
+   * @throws {BackendUnavailableError} If a device is lost in the middle; the next call loads the parts again.
    * @throws {DOMException} "AbortError" or "TimeoutError" when the signal fires.
    */
   async generate(options: GenerateOptions): Promise<Generation> {
@@ -68,16 +78,38 @@ export class Pipeline implements AsyncDisposable {
    * stops the run.
    */
   async *stream(options: GenerateOptions): AsyncGenerator<GenerationStep, Generation, void> {
-    const run = planRun(options, this.model);
     const { signal } = options;
     signal?.throwIfAborted();
-    using _turn = await this.#queue.turn(signal);
-    const clock = new Clock();
+    const read = await readPictures(options, this.model, this.#options.decodeImage);
+    const run = planRun(read, this.model);
+    const turn = await this.#queue.turn(signal);
+    const clock = new Clock(signal);
+    let drop = this.#options.keep === "phase";
+    try {
+      return yield* this.#run(run, read, clock);
+    } catch (error) {
+      drop ||= error instanceof BackendUnavailableError; // the device is lost, and all parts with it
+      throw error;
+    } finally {
+      // Not waited for: whoever stops a run goes on at once, and the next call finds order.
+      clock.idle().then(() => drop ? this.#drop() : undefined).catch(() => {}).then(() =>
+        turn[Symbol.dispose]()
+      );
+    }
+  }
+
+  async *#run(
+    run: Run,
+    options: ReadOptions,
+    clock: Clock,
+  ): AsyncGenerator<GenerationStep, Generation, void> {
+    const { signal } = options;
+    const { schedule } = this.model;
     const unet = this.model.unets.get(run.kind)!;
     const guided = run.guidance > 1 && unet.config.timeCondProjDim === undefined;
     const { conditional, unconditional } = await this.#encode(run, guided, options, clock);
     const noise = runNoise(run);
-    const vae = () => clock.load(this.model.vae.get(signal));
+    const vae = () => clock.load(this.model.vae.get());
     const { start, concat, blend } = await clock.spend(
       "encode",
       startRun(options, run, { noise, model: this.model, inChannels: unet.config.inChannels, vae }),
@@ -86,21 +118,18 @@ export class Pipeline implements AsyncDisposable {
     let latents: Latent = start.noise;
     {
       await using denoiser = await GuidedDenoiser.prepare({
-        unet: await clock.load(unet.part.get(signal)),
+        unet: await clock.load(unet.part.get()),
         conditional,
         run,
-        schedule: this.model.schedule,
-        controls: (options.control ?? []).map(({ control, image }) => ({
-          control,
-          pixels: controlPixels(image),
-        })),
+        schedule,
+        controls: await clock.load(this.#controls(options)),
         ...unconditional !== undefined && { unconditional },
         ...concat !== undefined && { concat },
         ...signal !== undefined && { signal },
       });
       denoiser.progress.steps = run.steps - firstStep(run.steps, start.strength);
       const steps = run.sampler.sample(denoiser.denoise, start, {
-        schedule: this.model.schedule,
+        schedule,
         noise,
         steps: run.steps,
         ...signal !== undefined && { signal },
@@ -122,23 +151,46 @@ export class Pipeline implements AsyncDisposable {
       }
     }
     signal?.throwIfAborted();
+    checkDenoised(latents);
     await this.#leave(unet.part);
-    const loaded = await vae();
-    const pixels = await clock.spend("decode", decodeRows((row) => loaded.decode(row), latents));
+    const pixels = await clock.spend("decode", decodeRows(await vae(), latents, signal));
     await this.#leave(this.model.vae);
-    signal?.throwIfAborted();
     return {
-      images: pixels.map((image, row) => this.#image(image, this.#parameters(run, row, options))),
+      images: pixels.map((image, row) => this.#image(image, parametersOf(row, run, this.model, options))),
       latents,
       milliseconds: clock.times(),
     };
   }
 
+  /**
+   * Loads everything that a run of this size and sampler needs and runs it once, so that the first real call finds
+   * compiled programs.
+   */
+  async prewarm(options: Omit<GenerateOptions, "prompt" | "steps"> = {}): Promise<void> {
+    await this.generate({ seed: 0, ...options, prompt: "", steps: 1 });
+  }
+
+  /**
+   * Uses these LoRAs, and no others, from the next call on. A model that was opened with `loraPorts` takes them
+   * without loading anything again; otherwise they are merged when the parts are loaded next.
+   *
+   * @returns Keys that belong to no module of the model, of files with `strict: false`.
+   * @throws {WeightsError} If a file is damaged or made for another model; the present LoRAs stay.
+   * @throws {UnsupportedModelError} If it is of a kind that is not supported, or the model takes none.
+   */
+  setLoras(loras: readonly LoraInput[]): Promise<string[]> {
+    return this.#queue.run(() => {
+      const { name, setLoras } = this.model;
+      if (setLoras === undefined) {
+        throw new UnsupportedModelError(`Cannot set LoRAs: the model "${name}" takes none.`);
+      }
+      return setLoras(loras);
+    });
+  }
+
   /** Drops all parts; the next call loads them again. */
   async release(): Promise<void> {
-    await this.#queue.run(async () => {
-      for (const part of this.#parts()) await part.release();
-    });
+    await this.#queue.run(() => this.#drop());
   }
 
   /** Waits for the current run and frees everything. */
@@ -147,9 +199,9 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** Both kinds of prompts in one call, so that chunked ones come out equally long. */
-  async #encode(run: Run, guided: boolean, options: GenerateOptions, clock: Clock) {
-    const { clipSkip, promptSyntax, onWarning, signal } = options;
-    const encoder = await clock.load(this.model.textEncoder.get(signal));
+  async #encode(run: Run, guided: boolean, options: ReadOptions, clock: Clock) {
+    const { clipSkip, promptSyntax, onWarning } = options;
+    const encoder = await clock.load(this.model.textEncoder.get());
     const prompts = guided ? [...run.prompts, ...run.negativePrompts] : run.prompts;
     const { hidden, mask } = await clock.spend(
       "encode",
@@ -168,13 +220,28 @@ export class Pipeline implements AsyncDisposable {
     return { conditional: rows(0, count), unconditional: guided ? rows(count, 2 * count) : undefined };
   }
 
+  async #controls({ control = [] }: ReadOptions): Promise<BoundControl[]> {
+    const bound: BoundControl[] = [];
+    for (const { source, image, ...options } of control) {
+      const { name, openControl } = this.model;
+      if (typeof source === "string" && openControl === undefined) {
+        throw new UnsupportedModelError(
+          `Cannot open the control "${source}": the model "${name}" takes none by name.`,
+        );
+      }
+      const opened = typeof source === "string" ? await this.#own(openControl!(source)).get() : source;
+      bound.push({ control: opened, pixels: controlPixels(image), options });
+    }
+    return bound;
+  }
+
   #step(step: SamplerStep): GenerationStep {
     return {
       ...step,
       preview: () => previewImages(step.x0, this.model.latentToRgb),
       decode: async () => {
-        const vae = await this.model.vae.get();
-        return decodeRows((row) => vae.decode(row), step.x0);
+        const { vae, previewVae = vae } = this.model;
+        return decodeRows(await previewVae.get(), step.x0);
       },
     };
   }
@@ -193,39 +260,21 @@ export class Pipeline implements AsyncDisposable {
     };
   }
 
-  #parameters(run: Run, row: number, { image }: GenerateOptions): GenerationParameters {
-    return {
-      prompt: run.prompts[row]!,
-      negativePrompt: run.negativePrompts[row]!,
-      model: this.model.name,
-      backend: this.model.backend,
-      sampler: run.sampler.name,
-      steps: run.steps,
-      guidance: run.guidance,
-      seed: run.seeds[row]!,
-      width: run.width,
-      height: run.height,
-      ...image !== undefined && { strength: run.strength },
-    };
-  }
-
   async #leave(part: LazyPart<unknown>): Promise<void> {
     if (this.#options.keep === "phase") await part.release();
   }
 
-  #parts(): LazyPart<unknown>[] {
-    const unets = [...this.model.unets.values()].map(({ part }) => part);
-    return [this.model.textEncoder, ...unets, this.model.vae];
+  /** A part that was opened on the way, to be dropped with the others. */
+  #own<T>(part: LazyPart<T>): LazyPart<T> {
+    this.#opened.add(part);
+    return part;
   }
-}
 
-/** One picture at a time: the decoder's activations are the largest of all. */
-async function decodeRows(decode: (row: Latent) => Promise<Tensor>, latents: Latent): Promise<Image[]> {
-  const images: Image[] = [];
-  for (let row = 0; row < latents.shape[0]!; row++) {
-    images.push(...toImages(await decode(sliceRows(latents, row, row + 1))));
+  async #drop(): Promise<void> {
+    const { textEncoder, unets, vae, previewVae } = this.model;
+    const networks = [...unets.values()].map(({ part }) => part);
+    for (const part of [textEncoder, ...networks, vae, previewVae, ...this.#opened]) await part?.release();
   }
-  return images;
 }
 
 /** Control pictures are in 0 … 1. */
@@ -233,28 +282,4 @@ function controlPixels(image: Image | Tensor): Tensor {
   if (!("width" in image)) return image;
   const pixels = asPixels(image);
   return { data: pixels.data.map((value) => (value + 1) / 2), shape: pixels.shape };
-}
-
-/** Adds up where the time goes. */
-class Clock {
-  readonly #start = performance.now();
-  readonly #spent = { load: 0, encode: 0, denoise: 0, decode: 0 };
-
-  load<T>(work: Promise<T>): Promise<T> {
-    return this.spend("load", work);
-  }
-
-  async spend<T>(phase: "load" | "encode" | "denoise" | "decode", work: Promise<T>): Promise<T> {
-    const start = performance.now();
-    try {
-      return await work;
-    } finally {
-      this.#spent[phase] += performance.now() - start;
-    }
-  }
-
-  times(): Generation["milliseconds"] {
-    const rounded = Object.entries(this.#spent).map(([phase, time]) => [phase, Math.round(time)]);
-    return { ...Object.fromEntries(rounded), total: Math.round(performance.now() - this.#start) };
-  }
 }

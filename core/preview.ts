@@ -15,10 +15,17 @@ export const SD1_LATENT_TO_RGB: readonly (readonly [number, number, number])[] =
   [0, 0, 0],
 ];
 
+/** For latents that nobody has measured: the first three channels, of about unit variance, as colours. */
+const ANY_LATENT_TO_RGB: typeof SD1_LATENT_TO_RGB = [[0.4, 0, 0], [0, 0.4, 0], [0, 0, 0.4]];
+
+function defaultMap(channels: number): typeof SD1_LATENT_TO_RGB {
+  return channels === 4 ? SD1_LATENT_TO_RGB : ANY_LATENT_TO_RGB;
+}
+
 /** One small picture a row, a pixel a latent pixel: a linear map from channels to colours in −1 … 1. */
 export function previewImages(
   latent: Latent,
-  map: readonly (readonly [number, number, number])[] = SD1_LATENT_TO_RGB,
+  map: readonly (readonly [number, number, number])[] = defaultMap(latent.shape[1]!),
 ): Image[] {
   const [rows, channels, height, width] = latent.shape as [number, number, number, number];
   const plane = height * width;

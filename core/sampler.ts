@@ -57,6 +57,8 @@ export interface SamplerStep {
 export interface Sampler {
   /** Its name on the command line. */
   readonly name: string;
+  /** What its factory was given, so that the same sampler can be made again; plain data. */
+  readonly options?: object;
   /** Number of steps when the caller asks for none. */
   readonly steps: number;
   /** The kind of distilled weights that it needs, as `"ufogen"`; absent for ordinary weights. */

@@ -175,7 +175,9 @@ function cumulativeAlphas(config: Schedule["config"]): Float32Array {
   const rates = betas(config);
   const bad = rates.find((beta) => !(beta >= 0 && beta < 1));
   if (bad !== undefined) {
-    throw new RangeError(`Cannot make a schedule: a beta is ${bad}, expected numbers from 0 to 1, 1 excluded.`);
+    throw new RangeError(
+      `Cannot make a schedule: a beta is ${bad}, expected numbers from 0 to 1, 1 excluded.`,
+    );
   }
   let product = 1; // PyTorch's cumprod accumulates in float64 and stores float32
   const alphasCumprod = rates.map((beta) => product *= Math.fround(1 - beta));

@@ -42,7 +42,11 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
     name: "ddpm",
     clipSample: true,
     options: (read) => {
-      const type = read.choice("variance_type", ["fixed_small", "fixed_small_log", "fixed_large"], "fixed_small");
+      const type = read.choice(
+        "variance_type",
+        ["fixed_small", "fixed_small_log", "fixed_large"],
+        "fixed_small",
+      );
       return { varianceType: type === "fixed_large" ? type : undefined };
     },
   },
@@ -122,7 +126,9 @@ export function readScheduleConfig(json: unknown): SchedulerConfig {
   const found = Object.hasOwn(CLASSES, className) ? CLASSES[className] : undefined;
   if (found === undefined) {
     throw new UnsupportedModelError(
-      `Cannot read the scheduler config: the class is "${className}", expected one of ${Object.keys(CLASSES).join(", ")}.`,
+      `Cannot read the scheduler config: the class is "${className}", expected one of ${
+        Object.keys(CLASSES).join(", ")
+      }.`,
     );
   }
   read.only("use_flow_sigmas", false);

@@ -58,7 +58,8 @@ export function runTimesteps(
 ): readonly number[] {
   const { timesteps, spacing } = options;
   if (timesteps === undefined) return spacedTimesteps(schedule, steps, spacing);
-  checkTimesteps(schedule, steps, timesteps);
+  checkLength(steps, "timesteps", timesteps.length, steps);
+  checkTimesteps(schedule, timesteps);
   if (!timesteps.every(Number.isInteger)) {
     throw new RangeError(`Cannot sample at timesteps ${timesteps}: expected whole numbers.`);
   }
@@ -166,39 +167,26 @@ interface Family {
 }
 
 function transitions(schedule: Schedule, steps: number, options: SigmaOptions, family: Family): Transition[] {
+  checkOptions(steps, options);
+  const { timesteps = family.timesteps, sigmas, finalSigma = "zero" } = options;
+  checkTimesteps(schedule, timesteps);
   const table = trainingSigmas(schedule);
-  const timesteps = options.timesteps ?? family.timesteps;
-  if (options.timesteps !== undefined) checkTimesteps(schedule, steps, options.timesteps);
   const own = timesteps.map((timestep) => interpolate(table, timestep));
-  const { sigmas = own, finalSigma = "zero" } = options;
   const end = finalSigma === "zero" ? CLEAN : sigmaLevel(0, table[0]!);
-  const toTimestep = (sigma: number) => family.toTimestep(timestepOfSigma(table, sigma));
-  const level = (sigma: number, timestep: number) => sigmaLevel(timestep, Math.fround(sigma));
+  const range = family.range ?? { max: own[0]!, min: own[own.length - 1]! };
+  const level = (sigma: number, timestep = family.toTimestep(timestepOfSigma(table, sigma))) =>
+    sigma === 0 ? CLEAN : sigmaLevel(timestep, Math.fround(sigma));
 
-  let levels: NoiseLevel[];
-  if (sigmas === own) {
-    levels = [...own.map((sigma, i) => level(sigma, timesteps[i]!)), end];
-  } else if (typeof sigmas === "string") {
-    if (options.timesteps !== undefined) {
-      throw new RangeError(
-        `Cannot space sigmas as "${sigmas}" at given timesteps: expected only one of the two.`,
-      );
-    }
-    const range = family.range ?? { max: own[0]!, min: own[own.length - 1]! };
-    levels = [
-      ...spacedSigmas(sigmas, { ...range, steps }).map((sigma) => level(sigma, toTimestep(sigma))),
-      end,
-    ];
-  } else {
-    checkSigmas(steps, sigmas);
-    levels = sigmas.map((sigma, i) =>
-      sigma === 0 ? CLEAN : level(sigma, options.timesteps?.[i] ?? toTimestep(sigma))
-    );
-  }
-  const { alphasCumprod, config } = schedule;
-  const silent = alphasCumprod[alphasCumprod.length - 1] === 0 &&
-    levels[0]!.timestep > config.trainTimesteps - 2;
-  if (silent && config.predictionType === "epsilon") throw zeroSignalError(levels[0]!.timestep);
+  const levels = sigmas === undefined
+    ? [...own.map((sigma, i) => level(sigma, timesteps[i])), end]
+    : typeof sigmas === "string"
+    ? [...spacedSigmas(sigmas, { ...range, steps }).map((sigma) => level(sigma)), end]
+    : sigmas.map((sigma, i) => level(sigma, options.timesteps?.[i]));
+
+  const { alphasCumprod, config: { trainTimesteps: T, predictionType } } = schedule;
+  const { timestep } = levels[0]!;
+  const silent = alphasCumprod[T - 1] === 0 && timestep > T - 2;
+  if (silent && predictionType === "epsilon") throw zeroSignalError(timestep);
   return pairs(levels);
 }
 
@@ -220,31 +208,32 @@ function checkSteps(steps: number, most: number): void {
   }
 }
 
-function checkTimesteps({ config }: Schedule, steps: number, timesteps: readonly number[]): void {
-  checkLength(steps, timesteps.length, "timesteps");
+function checkTimesteps({ config }: Schedule, timesteps: readonly number[]): void {
   const last = config.trainTimesteps - 1;
-  if (!timesteps.every((t) => t >= 0 && t <= last) || !descends(timesteps)) {
-    throw new RangeError(
-      `Cannot sample at timesteps ${timesteps}: expected numbers that descend from ${last} to 0.`,
-    );
-  }
+  if (timesteps.every((t) => t >= 0 && t <= last) && descends(timesteps)) return;
+  throw new RangeError(
+    `Cannot sample at timesteps ${timesteps}: expected numbers that descend from ${last} to 0.`,
+  );
 }
 
-function checkSigmas(steps: number, sigmas: readonly number[]): void {
-  checkLength(steps, sigmas.length - 1, "sigmas, less one");
-  if (!sigmas.every((sigma) => sigma >= 0 && sigma < Infinity) || !descends(sigmas)) {
+/** Given lists must fit the number of steps, and each other. */
+function checkOptions(steps: number, { timesteps, sigmas }: SigmaOptions): void {
+  if (timesteps !== undefined) checkLength(steps, "timesteps", timesteps.length, steps);
+  if (typeof sigmas === "string" && timesteps !== undefined) {
+    throw new RangeError(`Cannot space sigmas as "${sigmas}" at given timesteps: expected one of the two.`);
+  }
+  if (typeof sigmas === "object") {
+    checkLength(steps, "sigmas", sigmas.length, steps + 1);
+    if (sigmas.every((sigma) => sigma >= 0 && sigma < Infinity) && descends(sigmas)) return;
     throw new RangeError(
       `Cannot sample at sigmas ${sigmas}: expected finite numbers that descend to 0 or more.`,
     );
   }
 }
 
-function checkLength(steps: number, length: number, what: string): void {
-  if (length !== steps || length < 1) {
-    throw new RangeError(
-      `Cannot sample in ${steps} steps: ${length} ${what}, are given; expected as many, and at least 1.`,
-    );
-  }
+function checkLength(steps: number, what: string, given: number, expected: number): void {
+  if (given === expected && steps >= 1) return;
+  throw new RangeError(`Cannot sample in ${steps} steps: ${given} ${what} are given, expected ${expected}.`);
 }
 
 function descends(values: readonly number[]): boolean {

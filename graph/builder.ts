@@ -29,7 +29,12 @@ export interface Conv2dOptions {
   readonly groups?: number;
   /** Whether `path.bias` is added. @default {true} */
   readonly bias?: boolean;
+  /** The window itself, `[out, channels / groups, k, k]`, in place of `path.weight`; the hook does not see it. */
+  readonly weight?: Value;
 }
+
+/** The window of a convolution, with its defaults worked out. */
+export type Conv2dWindow = Required<Pick<Conv2dOptions, "kernel" | "stride" | "padding" | "groups">>;
 
 /** Options of {@linkcode GraphBuilder.linear}. */
 export interface LinearOptions {
@@ -53,8 +58,14 @@ export interface AttentionOptions {
   readonly lengthNorm?: boolean;
 }
 
-/** Called for every `linear` and `conv2d`, may add to its result: low-rank adapters hook in here. */
-export type LayerHook = (builder: GraphBuilder, layer: string, input: Value, output: Value) => Value;
+/** Called for every `linear` and `conv2d` (with its window), may add to its result: low-rank adapters hook in here. */
+export type LayerHook = (
+  builder: GraphBuilder,
+  layer: string,
+  input: Value,
+  output: Value,
+  window?: Conv2dWindow,
+) => Value;
 
 /** Builds one graph. */
 export class GraphBuilder {
@@ -74,7 +85,8 @@ export class GraphBuilder {
   /** Ends the graph; the keys are the output names. */
   build(outputs: Readonly<Record<string, Value>>): Graph {
     const renamed = new Map(Object.entries(outputs).map(([name, value]) => [value.name, { ...value, name }]));
-    const rename = <T extends Value | undefined>(value: T) => value && (renamed.get(value.name) as T ?? value);
+    const rename = <T extends Value | undefined>(value: T) =>
+      value && (renamed.get(value.name) as T ?? value);
     return {
       name: this.#name,
       inputs: this.#inputs,
@@ -130,16 +142,22 @@ export class GraphBuilder {
       windowed(height!, kernel, stride, pads[0] + pads[2]),
       windowed(width!, kernel, stride, pads[1] + pads[3]),
     ];
-    const weight = this.weight(`${path}.weight`, [outChannels, inChannels / groups, kernel, kernel]);
+    const { weight = this.weight(`${path}.weight`, [outChannels, inChannels / groups, kernel, kernel]) } =
+      options;
     const inputs = bias ? [x, weight, this.weight(`${path}.bias`, [outChannels])] : [x, weight];
     const y = this.#node("conv2d", path, inputs, shape, { kernel, stride, groups, pads });
-    return this.#hook?.(this, path, x, y) ?? y;
+    if (options.weight !== undefined) return y;
+    return this.#hook?.(this, path, x, y, { kernel, stride, groups, padding: pads }) ?? y;
   }
 
   /** `x · weightᵀ + bias` along the last dimension, with `path.weight` `[out, in]`. */
   linear(path: string, x: Value, outFeatures: number, { bias = true, stored }: LinearOptions = {}): Value {
     const inFeatures = this.#known(path, x.shape.at(-1)!);
-    const weight = this.weight(`${path}.weight`, [outFeatures, inFeatures], stored ?? [outFeatures, inFeatures]);
+    const weight = this.weight(
+      `${path}.weight`,
+      [outFeatures, inFeatures],
+      stored ?? [outFeatures, inFeatures],
+    );
     const inputs = bias ? [x, weight, this.weight(`${path}.bias`, [outFeatures])] : [x, weight];
     const y = this.#node("linear", path, inputs, [...x.shape.slice(0, -1), outFeatures]);
     return this.#hook?.(this, path, x, y) ?? y;
@@ -157,7 +175,9 @@ export class GraphBuilder {
   groupNorm(path: string, x: Value, groups: number, epsilon: number): Value {
     const channels = this.#known(path, x.shape[1]!);
     if (channels % groups !== 0) {
-      throw new RangeError(`Cannot build ${this.#name}: ${path} has ${channels} channels, not a multiple of ${groups} groups.`);
+      throw new RangeError(
+        `Cannot build ${this.#name}: ${path} has ${channels} channels, not a multiple of ${groups} groups.`,
+      );
     }
     const affine = [channels, ...x.shape.slice(2).map(() => 1)];
     const weights = ["weight", "bias"].map((name) => this.weight(`${path}.${name}`, affine, [channels]));
@@ -176,7 +196,9 @@ export class GraphBuilder {
     const { heads, bias, causal = false, activation = "softmax", lengthNorm = false } = options;
     const width = this.#known(layer, query.shape.at(-1)!);
     if (width % heads !== 0) {
-      throw new RangeError(`Cannot build ${this.#name}: ${layer} has width ${width}, not a multiple of ${heads} heads.`);
+      throw new RangeError(
+        `Cannot build ${this.#name}: ${layer} has width ${width}, not a multiple of ${heads} heads.`,
+      );
     }
     this.#match(layer, key, key.shape.at(-1)!, width);
     const attributes = { heads, causal, activation, lengthNorm };
@@ -267,7 +289,13 @@ export class GraphBuilder {
   /** Nearest-neighbour resize of `[rows, channels, height, width]` by a whole factor. */
   resize(layer: string, x: Value, factor: number): Value {
     const [rows, channels, height, width] = this.#rank(layer, x, 4);
-    return this.#node("resize", layer, [x], [rows!, channels!, times(height!, factor), times(width!, factor)], { factor });
+    return this.#node(
+      "resize",
+      layer,
+      [x],
+      [rows!, channels!, times(height!, factor), times(width!, factor)],
+      { factor },
+    );
   }
 
   /** PyTorch's `pixel_unshuffle`: `[rows, c, h, w]` to `[rows, c·f², h / f, w / f]`, channels first within a block. */
@@ -330,16 +358,22 @@ export class GraphBuilder {
 
   #rank(layer: string, x: Value, rank: number): readonly Dimension[] {
     if (x.shape.length === rank) return x.shape;
-    throw new RangeError(`Cannot build ${this.#name}: ${layer} has input [${x.shape}], expected ${rank} dimensions.`);
+    throw new RangeError(
+      `Cannot build ${this.#name}: ${layer} has input [${x.shape}], expected ${rank} dimensions.`,
+    );
   }
 
   #known(layer: string, size: Dimension): number {
     if (typeof size === "number") return size;
-    throw new RangeError(`Cannot build ${this.#name}: ${layer} needs a fixed width, but its input has "${size}".`);
+    throw new RangeError(
+      `Cannot build ${this.#name}: ${layer} needs a fixed width, but its input has "${size}".`,
+    );
   }
 
   #match(layer: string, x: Value, size: Dimension, expected: Dimension): void {
     if (compatible(size, expected)) return;
-    throw new RangeError(`Cannot build ${this.#name}: ${layer} has input [${x.shape}] with ${size}, expected ${expected}.`);
+    throw new RangeError(
+      `Cannot build ${this.#name}: ${layer} has input [${x.shape}] with ${size}, expected ${expected}.`,
+    );
   }
 }

@@ -27,7 +27,9 @@ export function over(a: Dimension, divisor: number): Dimension {
 
 /** Size after a window of `kernel` moves by `stride` over a size padded by `padding` in all. */
 export function windowed(size: Dimension, kernel: number, stride: number, padding: number): Dimension {
-  return stride === 1 ? shifted(size, padding - kernel + 1) : shifted(over(shifted(size, padding - kernel), stride), 1);
+  return stride === 1
+    ? shifted(size, padding - kernel + 1)
+    : shifted(over(shifted(size, padding - kernel), stride), 1);
 }
 
 /** Whether two sizes may be equal: they are, or one of them is not known yet. */
@@ -43,12 +45,16 @@ export function compatible(a: Dimension, b: Dimension): boolean {
  */
 export function evaluate(size: Dimension, free: Readonly<Record<string, number>>): number {
   if (typeof size === "number") return size;
-  const tokens = size.match(/floor|[A-Za-z_]\w*|\d+|[()+*/-]/g) ?? [];
+  const tokens = size.match(/floor|[A-Za-z_][\w.]*|\d+|[()+*/-]/g) ?? [];
   let position = 0;
   const take = () => tokens[position++] ?? "";
   const binary = (operators: Record<string, (a: number, b: number) => number>, operand: () => number) => {
     let value = operand();
-    for (let apply = operators[tokens[position]!]; apply !== undefined; apply = operators[tokens[position]!]) {
+    for (
+      let apply = operators[tokens[position]!];
+      apply !== undefined;
+      apply = operators[tokens[position]!]
+    ) {
       take();
       value = apply(value, operand());
     }
@@ -63,7 +69,9 @@ export function evaluate(size: Dimension, free: Readonly<Record<string, number>>
       return token === "floor" ? Math.floor(value) : value;
     }
     const value = /^\d/.test(token) ? Number(token) : free[token];
-    if (value === undefined) throw new RangeError(`Cannot evaluate the size "${size}": "${token}" has no value.`);
+    if (value === undefined) {
+      throw new RangeError(`Cannot evaluate the size "${size}": "${token}" has no value.`);
+    }
     return value;
   };
   const product = () => binary({ "*": (a, b) => a * b, "/": (a, b) => a / b }, factor);

@@ -5,7 +5,13 @@
  * @module
  */
 import type { ConstantValue, Graph, Node, Value, WeightValue } from "./graph.ts";
-import { type AttributeProto, encodeModel, type NodeProto, onnxTypes, type TensorProto } from "./onnx_proto.ts";
+import {
+  type AttributeProto,
+  encodeModel,
+  type NodeProto,
+  onnxTypes,
+  type TensorProto,
+} from "./onnx_proto.ts";
 import { lower } from "./_lowering.ts";
 
 /** Element types that an initialiser may be stored in. */
@@ -49,7 +55,10 @@ export interface WriteOnnxOptions {
 }
 
 /** Serialises a graph as an ONNX model (opset 21). */
-export function writeOnnx(graph: Graph, { place, support, compute = "float32" }: WriteOnnxOptions): Uint8Array {
+export function writeOnnx(
+  graph: Graph,
+  { place, support, compute = "float32" }: WriteOnnxOptions,
+): Uint8Array {
   const emitter = new Emitter(support, compute);
   const narrow = (value: Value) => compute === "float16" && value.type === "float32";
   const outer = (value: Value) => narrow(value) ? `${value.name}:float32` : value.name;
@@ -102,11 +111,23 @@ export class Emitter {
     const domain = microsoftOperators.has(opType) ? "com.microsoft" : "";
     const attribute = Object.entries(attributes).map(([name, value]) => attributeProto(name, value));
     const outputs = typeof output === "string" ? [output] : output;
-    this.nodes.push({ opType, domain, name: `/${layer}/${opType}_${this.nodes.length}`, input, output: outputs, attribute });
+    this.nodes.push({
+      opType,
+      domain,
+      name: `/${layer}/${opType}_${this.nodes.length}`,
+      input,
+      output: outputs,
+      attribute,
+    });
   }
 
   /** Adds a node for one step of a decomposed operation and gives its output's name. */
-  step(opType: string, node: Node, input: readonly string[], attributes: Parameters<Emitter["node"]>[4] = {}): string {
+  step(
+    opType: string,
+    node: Node,
+    input: readonly string[],
+    attributes: Parameters<Emitter["node"]>[4] = {},
+  ): string {
     const output = `${node.outputs[0]!.name}:${opType}_${this.nodes.length}`;
     this.node(opType, node.layer, input, output, attributes);
     return output;
@@ -123,7 +144,10 @@ export class Emitter {
 
   /** A floating-point initialiser of the computing type, shared likewise. */
   floats(values: readonly number[], dims: readonly number[] = []): string {
-    return this.#share(`float[${dims}:${values}]`, () => ({ dims, ...this.#floating(Float32Array.from(values)) }));
+    return this.#share(
+      `float[${dims}:${values}]`,
+      () => ({ dims, ...this.#floating(Float32Array.from(values)) }),
+    );
   }
 
   /** A one-dimensional float32 initialiser, whatever the computing type. */
@@ -137,7 +161,9 @@ export class Emitter {
 
   /** A constant of the graph. */
   constant({ name, type, shape, data }: ConstantValue): void {
-    const body = data instanceof Float32Array ? this.#floating(data) : { dataType: onnxTypes[type], rawData: bytesOf(data) };
+    const body = data instanceof Float32Array
+      ? this.#floating(data)
+      : { dataType: onnxTypes[type], rawData: bytesOf(data) };
     this.initialisers.push({ name, dims: shape, ...body });
   }
 
@@ -168,7 +194,10 @@ export class Emitter {
   }
 
   #external(name: string, dims: readonly number[], { location, offset, length, type }: Placement): void {
-    const externalData = Object.entries({ location, offset, length }).map(([key, value]) => ({ key, value: `${value}` }));
+    const externalData = Object.entries({ location, offset, length }).map(([key, value]) => ({
+      key,
+      value: `${value}`,
+    }));
     this.initialisers.push({ name, dims, dataType: onnxTypes[type], externalData, dataLocation: 1 });
   }
 

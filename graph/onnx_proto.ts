@@ -34,7 +34,7 @@ export interface TensorProto {
   readonly dataLocation?: number;
 }
 
-/** A parameter of a node; `type` says which field counts (1 float, 2 int, 3 string, 4 tensor, 7 ints). */
+/** A parameter of a node; `type` says which field counts (1 float, 2 int, 3 string, 4 tensor, 5 graph, 7 ints). */
 export interface AttributeProto {
   readonly name: string;
   readonly type: number;
@@ -42,6 +42,7 @@ export interface AttributeProto {
   readonly i?: number;
   readonly s?: Uint8Array;
   readonly t?: TensorProto;
+  readonly g?: GraphProto;
   readonly ints?: readonly number[];
   readonly floats?: readonly number[];
 }
@@ -66,7 +67,10 @@ export interface DimensionProto {
 export interface ValueInfoProto {
   readonly name: string;
   readonly type: {
-    readonly tensorType: { readonly elemType: number; readonly shape?: { readonly dim?: readonly DimensionProto[] } };
+    readonly tensorType: {
+      readonly elemType: number;
+      readonly shape?: { readonly dim?: readonly DimensionProto[] };
+    };
   };
 }
 
@@ -127,6 +131,7 @@ const schema = {
         i: field(3, "int64"),
         s: field(4, "bytes"),
         t: field(5, "TensorProto"),
+        g: field(6, "GraphProto"),
         floats: repeated(7, "float"),
         ints: repeated(8, "int64"),
         type: field(20, "int32"),

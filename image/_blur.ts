@@ -1,8 +1,8 @@
 import type { Image } from "../core/image.ts";
 
 /**
- * A Gaussian blur of standard deviation `sigma` in pixels, out to three of them; the picture is mirrored at its
- * border pixels. Size and border are those of OpenCV's `GaussianBlur` for 8 bits.
+ * A Gaussian blur of standard deviation `sigma` in pixels, out to three of them; the picture is mirrored at
+ * its border pixels. Size and border are those of OpenCV's `GaussianBlur` for 8 bits.
  */
 export function gaussianBlur(image: Image, sigma: number): Image {
   const radius = (Math.round(6 * sigma + 1) | 1) >> 1;

@@ -1,6 +1,8 @@
 /** Decompression by the platform, with an end in sight. */
 
-/** So little goes in at once that not even the tightest stream, 1:1032, gives more than 17 MB in one piece. */
+/**
+ * So little goes in at once that not even the tightest stream, 1:1032, gives more than 17 MB in one piece.
+ */
 const pieceLength = 16_384;
 
 /**

@@ -6,7 +6,9 @@ import { inflate } from "./_inflate.ts";
 import { joinChunks, type PngChunk, pngChunks } from "./_png_chunks.ts";
 import { rgbFrom } from "./_rgb.ts";
 
-/** Pixels of a PNG file. Only what they need is handed on: a colour profile could be a decompression bomb too. */
+/**
+ * Pixels of a PNG file. Only what they need is handed on: a colour profile could be a decompression bomb too.
+ */
 export async function decodePng(bytes: Uint8Array): Promise<Image> {
   const needed = ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"];
   const chunks = [...pngChunks(bytes)].filter(({ type }) => needed.includes(type));

@@ -1,6 +1,8 @@
 /** Between the channels that codecs have and the three that a picture has here. */
 
-/** Grey, grey with alpha, RGB or RGBA to RGB, transparent parts on white. `pixels` says how many there are. */
+/**
+ * Grey, grey with alpha, RGB or RGBA to RGB, transparent parts on white. `pixels` says how many there are.
+ */
 export function rgbFrom(data: ArrayLike<number>, pixels: number): Uint8Array {
   const channels = data.length / pixels;
   const [hasColour, hasAlpha] = [channels > 2, channels % 2 === 0];

@@ -1,4 +1,7 @@
-/** What the tests of pictures share: testdata/golden.json, which make_golden.py made, and the reference's tensors. */
+/**
+ * What the tests of pictures share: testdata/golden.json, which make_golden.py made, and the reference's
+ * tensors.
+ */
 import { readFile } from "node:fs/promises";
 import type { Image } from "../core/image.ts";
 import { decodeImage } from "./decode_image.ts";

@@ -1,6 +1,6 @@
 /**
- * One call of a WASM codec of jSquash, on a fresh instance: an instance never gives back the memory that it once
- * had, and one that failed is in an unknown state.
+ * One call of a WASM codec of jSquash, on a fresh instance: an instance never gives back the memory that it
+ * once had, and one that failed is in an unknown state.
  */
 import { damaged, type ImageFormat } from "./_header.ts";
 
@@ -13,8 +13,8 @@ export interface CodecOptions {
 }
 
 /**
- * Calls a codec and gives its result and messages. A failure before the program runs, such as a missing permission,
- * is passed on; one after it is the file's fault.
+ * Calls a codec and gives its result and messages. A failure before the program runs, such as a missing
+ * permission, is passed on; one after it is the file's fault.
  */
 export async function callCodec<T>(
   format: ImageFormat,
@@ -37,8 +37,8 @@ export async function callCodec<T>(
 }
 
 /**
- * Deno, Bun and browsers fetch the program that lies beside its module; Node's `fetch` reads no files, so there it
- * is read.
+ * Deno, Bun and browsers fetch the program that lies beside its module; Node's `fetch` reads no files, so
+ * there it is read.
  */
 async function program(resolveProgram: () => string): Promise<{ wasmBinary?: Uint8Array }> {
   const { process, Deno } = globalThis as { process?: { release?: { name?: string } }; Deno?: unknown };

@@ -9,7 +9,8 @@ import { gaussianBlur } from "./_blur.ts";
 /** What counts as an edge. */
 export interface CannyOptions {
   /**
-   * An edge goes on while the gradient is above this. The gradient is |dx| + |dy| by Sobel on 8 bits: 0 … 2040.
+   * An edge goes on while the gradient is above this. The gradient is |dx| + |dy| by Sobel on 8 bits: 0 …
+   * 2040.
    *
    * @default {100}
    */
@@ -37,7 +38,8 @@ const tan22 = 13_573;
 /**
  * Canny's edges, white on black. Of each pixel's three gradients the largest counts.
  *
- * Source: J. Canny, "A Computational Approach to Edge Detection" (1986), with the conventions of OpenCV's `Canny`.
+ * Source: J. Canny, "A Computational Approach to Edge Detection" (1986), with the conventions of OpenCV's
+ * `Canny`.
  *
  * @example
  * ```ts

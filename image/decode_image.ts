@@ -20,8 +20,8 @@ export interface DecodeOptions {
 }
 
 /**
- * Reads a PNG, JPEG or WebP file, whichever its first bytes say it is. Transparent parts come on white; grey, palette
- * and 16-bit pictures become RGB of 8 bits; a JPEG is turned as its EXIF orientation says.
+ * Reads a PNG, JPEG or WebP file, whichever its first bytes say it is. Transparent parts come on white; grey,
+ * palette and 16-bit pictures become RGB of 8 bits; a JPEG is turned as its EXIF orientation says.
  *
  * JPEG and WebP need `--allow-read` for their codec, PNG nothing.
  *
@@ -40,7 +40,7 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   const { format, width, height } = readHeader(bytes);
   if (width * height > maxPixels) {
     throw new RangeError(
-      `Cannot decode the image: it is ${width} × ${height} pixels, expected at most ${maxPixels} pixels in all.`,
+      `Cannot decode the image: it is ${width} × ${height} pixels, expected at most ${maxPixels} in all.`,
     );
   }
   return await { png: decodePng, jpeg: decodeJpeg, webp: decodeWebp }[format](bytes);

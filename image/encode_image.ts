@@ -34,7 +34,8 @@ export interface EncodeOptions {
  * const red = { width: 1, height: 1, data: Uint8Array.of(255, 0, 0) };
  * const file = await encodeImage(red, "webp", { quality: 80 });
  * ```
- * @throws {RangeError} If the picture's data is not of its size, the quality not from 0 to 100, or a keyword not one.
+ * @throws {RangeError} If the picture's data is not of its size, the quality not from 0 to 100, or a keyword
+ * not one.
  * @throws {TypeError} If texts are given for another format than PNG.
  */
 export async function encodeImage(
@@ -45,7 +46,7 @@ export async function encodeImage(
   const { width, height, data } = image;
   if (!(width > 0 && height > 0) || data.length !== 3 * width * height) {
     throw new RangeError(
-      `Cannot encode the image: ${width} × ${height} has ${data.length} values, expected 3 for each pixel, and one pixel.`,
+      `Cannot encode the image: ${width} × ${height} has ${data.length} values, expected 3 for each pixel.`,
     );
   }
   if (!(quality >= 0 && quality <= 100)) {

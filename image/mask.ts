@@ -8,8 +8,8 @@ import type { Tensor } from "../core/tensor.ts";
 import { greyLevels } from "./_grey.ts";
 
 /**
- * A picture as a mask `[1, 1, height, width]`: 1, paint anew, where it is at least half as light as white; 0, keep,
- * elsewhere.
+ * A picture as a mask `[1, 1, height, width]`: 1, paint anew, where it is at least half as light as white; 0,
+ * keep, elsewhere.
  *
  * Source: diffusers' `VaeImageProcessor` with `do_binarize` and `do_convert_grayscale`.
  *
@@ -27,7 +27,8 @@ export function maskFrom(image: Image): Tensor {
 }
 
 /**
- * A mask `[1, 1, H, W]` at the size of a latent, `[1, 1, height, width]`, by the nearest value above and to the left.
+ * A mask `[1, 1, H, W]` at the size of a latent, `[1, 1, height, width]`, by the nearest value above and to
+ * the left.
  *
  * Source: `torch.nn.functional.interpolate` with its default mode, as diffusers' inpainting calls it.
  *

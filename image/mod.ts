@@ -3,10 +3,12 @@
  *
  * @module
  */
+export type { Image } from "../core/image.ts";
+export type { Tensor, TensorData } from "../core/tensor.ts";
+export * from "./canny.ts";
 export * from "./decode_image.ts";
 export * from "./encode_image.ts";
-export { readPngText } from "./png_text.ts";
-export * from "./parameters.ts";
-export * from "./canny.ts";
 export * from "./mask.ts";
+export * from "./parameters.ts";
+export { readPngText } from "./png_text.ts";
 export * from "./resize.ts";

@@ -28,9 +28,10 @@ const name = String.raw`[\p{L}\p{N}_][\p{L}\p{N}_ \-/]+`;
 const quoted = String.raw`"(?:\\.|[^\\"])*"`;
 
 /**
- * Writes the text: prompt, `Negative prompt: …`, and one line of settings, of which those with commas, colons or
- * line breaks are quoted as JSON. What this gives, {@linkcode parseParameters} reads back unchanged, whatever the
- * strings: prompts that the convention would bend are written a second time, quoted, as a setting.
+ * Writes the text: prompt, `Negative prompt: …`, and one line of settings, of which those with commas, colons
+ * or line breaks are quoted as JSON. What this gives, {@linkcode parseParameters} reads back unchanged,
+ * whatever the strings: prompts that the convention would bend are written a second time, quoted, as a
+ * setting.
  *
  * @example
  * ```ts

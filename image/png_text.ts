@@ -11,8 +11,8 @@ import { joinChunks, pngChunk, pngChunks } from "./_png_chunks.ts";
 const longestText = 2 ** 24;
 
 /**
- * Reads every text of a PNG file by its keyword: `tEXt`, `zTXt` and `iTXt`. The last one counts where two have the
- * same keyword.
+ * Reads every text of a PNG file by its keyword: `tEXt`, `zTXt` and `iTXt`. The last one counts where two
+ * have the same keyword.
  *
  * @example
  * ```ts
@@ -43,7 +43,9 @@ export async function readPngText(bytes: Uint8Array): Promise<Record<string, str
   return Object.fromEntries(texts);
 }
 
-/** The file with texts behind its header: Latin-1 as `tEXt`, all other as `iTXt`, the way Pillow writes them. */
+/**
+ * The file with texts behind its header: Latin-1 as `tEXt`, all other as `iTXt`, the way Pillow writes them.
+ */
 export function withPngText(
   bytes: Uint8Array,
   texts: Readonly<Record<string, string>>,
@@ -75,7 +77,10 @@ function cutAtNull(data: Uint8Array): [Uint8Array, Uint8Array] {
   return [data.subarray(0, at), data.subarray(at + 1)];
 }
 
-/** Every byte is the code point of that number, which `TextDecoder("latin1")`, Windows' code page, would not give. */
+/**
+ * Every byte is the code point of that number, which `TextDecoder("latin1")`, Windows' code page, would not
+ * give.
+ */
 function latin1(data: Uint8Array): string {
   let text = "";
   for (const byte of data) text += String.fromCharCode(byte);

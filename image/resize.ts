@@ -12,8 +12,8 @@ export interface ResizeOptions {
   /** Pixels down, from 1. */
   readonly height: number;
   /**
-   * Where the proportions differ: `cover` cuts off what stands out on two sides, `contain` leaves white bars, `stretch`
-   * distorts.
+   * Where the proportions differ: `cover` cuts off what stands out on two sides, `contain` leaves white bars,
+   * `stretch` distorts.
    *
    * @default {"cover"}
    */
@@ -46,8 +46,8 @@ const kernels: Readonly<Record<"area" | "bicubic" | "lanczos", Kernel>> = {
 };
 
 /**
- * Resamples a picture. When it gets smaller the kernel gets wider, so that nothing flickers; the steps and the
- * rounding are Pillow's, whose results differ by 1 at most.
+ * Resamples a picture. When it gets smaller the kernel gets wider, so that nothing flickers; the steps and
+ * the rounding are Pillow's, whose results differ by 1 at most.
  *
  * @example
  * ```ts

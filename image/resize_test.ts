@@ -8,7 +8,8 @@ Deno.test("resizeImage gives Pillow's pixels", async () => {
     const { width, height } = image;
     const ours = resizeImage(photo, { width, height, fit, filter });
     const worst = ours.data.reduce((worst, value, i) => Math.max(worst, Math.abs(value - image.data[i]!)), 0);
-    assert.ok(worst <= 1, `${filter} ${fit} to ${width} × ${height}: ${worst} off`); // Pillow's weights have 22 bits
+    // Pillow's weights have 22 bits.
+    assert.ok(worst <= 1, `${filter} ${fit} to ${width} × ${height}: ${worst} off`);
   }
 });
 

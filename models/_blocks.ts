@@ -33,7 +33,9 @@ export function resnet(g: GraphBuilder, path: string, x: Value, options: ResnetO
   const { channels, normGroups, normEpsilon, activation, separable = false, time } = options;
   const half = (index: 1 | 2, input: Value) => {
     const normed = g.groupNorm(`${path}.norm${index}`, input, normGroups, normEpsilon);
-    return convolution(g, `${path}.conv${index}`, g.activation(path, activation, normed), channels, { separable });
+    return convolution(g, `${path}.conv${index}`, g.activation(path, activation, normed), channels, {
+      separable,
+    });
   };
   let hidden = half(1, x);
   if (time !== undefined) {
@@ -41,7 +43,9 @@ export function resnet(g: GraphBuilder, path: string, x: Value, options: ResnetO
     hidden = g.add(path, hidden, g.reshape(path, shift, [0, channels, 1, 1]));
   }
   hidden = half(2, hidden);
-  const shortcut = x.shape[1] === channels ? x : g.conv2d(`${path}.conv_shortcut`, x, channels, { kernel: 1 });
+  const shortcut = x.shape[1] === channels
+    ? x
+    : g.conv2d(`${path}.conv_shortcut`, x, channels, { kernel: 1 });
   return g.add(path, shortcut, hidden);
 }
 
@@ -85,7 +89,10 @@ export function transformer(
     if (selfAttention) {
       residual("norm1", (normed) => attention(g, `${block}.attn1`, normed, normed, heads, config));
     }
-    residual("norm2", (normed) => attention(g, `${block}.attn2`, normed, context.states, heads, config, context.bias));
+    residual(
+      "norm2",
+      (normed) => attention(g, `${block}.attn2`, normed, context.states, heads, config, context.bias),
+    );
     residual("norm3", (normed) => feedForward(g, `${block}.ff`, normed, config));
   }
   return g.add(path, fromTokens(g, path, g.linear(`${path}.proj_out`, hidden, channels, { stored }), x), x);
@@ -119,6 +126,10 @@ function feedForward(g: GraphBuilder, path: string, x: Value, config: BlockConfi
   const width = x.shape.at(-1) as number;
   const inner = width * config.feedForwardMultiplier;
   const [value, gate] = g.split(path, g.linear(`${path}.net.0.proj`, x, 2 * inner), 2) as [Value, Value];
-  const gated = g.multiply(path, value, g.activation(path, config.feedForward === "geglu" ? "gelu" : "silu", gate));
+  const gated = g.multiply(
+    path,
+    value,
+    g.activation(path, config.feedForward === "geglu" ? "gelu" : "silu", gate),
+  );
   return g.linear(`${path}.net.2`, gated, width);
 }

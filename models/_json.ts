@@ -7,16 +7,49 @@ export type Json = Readonly<Record<string, unknown>>;
 export function number(config: Json, field: string, fallback?: number): number {
   const value = config[field] ?? fallback;
   if (typeof value === "number" && Number.isFinite(value)) return value;
-  throw new TypeError(`Cannot read config.json: "${field}" is ${JSON.stringify(config[field])}, expected a number.`);
+  throw new TypeError(
+    `Cannot read config.json: "${field}" is ${JSON.stringify(config[field])}, expected a number.`,
+  );
 }
 
 /** A list of numbers; one number stands for `length` equal ones. */
-export function numbers(config: Json, field: string, length: number, fallback?: number | readonly number[]): number[] {
+export function numbers(
+  config: Json,
+  field: string,
+  length: number,
+  fallback?: number | readonly number[],
+): number[] {
   const value = config[field] ?? fallback;
   if (typeof value === "number") return Array(length).fill(value);
-  if (Array.isArray(value) && value.length === length && value.every((item) => typeof item === "number")) return value;
+  if (Array.isArray(value) && value.length === length && value.every((item) => typeof item === "number")) {
+    return value;
+  }
   throw new TypeError(
-    `Cannot read config.json: "${field}" is ${JSON.stringify(config[field])}, expected a number or ${length} numbers.`,
+    `Cannot read config.json: "${field}" is ${
+      JSON.stringify(config[field])
+    }, expected a number or ${length} numbers.`,
+  );
+}
+
+/** One list of numbers for each of `lengths`; one number stands for a list of equal ones, or for all lists. */
+export function numberLists(
+  config: Json,
+  field: string,
+  lengths: readonly number[],
+  fallback: unknown,
+): number[][] {
+  const value = config[field] ?? fallback;
+  const lists = Array.isArray(value) ? value : Array(lengths.length).fill(value);
+  const filled = lists.map((list, i) => typeof list === "number" ? Array(lengths[i]).fill(list) : list);
+  const fits = filled.length === lengths.length &&
+    filled.every((list, i) =>
+      Array.isArray(list) && list.length === lengths[i] && list.every((item) => typeof item === "number")
+    );
+  if (fits) return filled;
+  throw new TypeError(
+    `Cannot read config.json: "${field}" is ${
+      JSON.stringify(config[field])
+    }, expected a number, or ${lengths.length} numbers or lists of ${lengths.join(", ")} numbers.`,
   );
 }
 
@@ -24,9 +57,13 @@ export function numbers(config: Json, field: string, length: number, fallback?: 
 export function booleans(config: Json, field: string, length: number, fallback: boolean): boolean[] {
   const value = config[field] ?? fallback;
   if (typeof value === "boolean") return Array(length).fill(value);
-  if (Array.isArray(value) && value.length === length && value.every((item) => typeof item === "boolean")) return value;
+  if (Array.isArray(value) && value.length === length && value.every((item) => typeof item === "boolean")) {
+    return value;
+  }
   throw new TypeError(
-    `Cannot read config.json: "${field}" is ${JSON.stringify(config[field])}, expected a boolean or ${length} booleans.`,
+    `Cannot read config.json: "${field}" is ${
+      JSON.stringify(config[field])
+    }, expected a boolean or ${length} booleans.`,
   );
 }
 
@@ -49,5 +86,7 @@ export function word<T extends string>(config: Json, field: string, words: reado
 export function words(config: Json, field: string): string[] {
   const value = config[field];
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value;
-  throw new TypeError(`Cannot read config.json: "${field}" is ${JSON.stringify(value)}, expected a list of names.`);
+  throw new TypeError(
+    `Cannot read config.json: "${field}" is ${JSON.stringify(value)}, expected a list of names.`,
+  );
 }

@@ -81,14 +81,21 @@ export function autoencoderKLEncoder(config: AutoencoderKLConfig): Graph {
   let hidden = g.conv2d("encoder.conv_in", sample, config.channels[0]!);
   for (const [level, channels] of config.channels.entries()) {
     const path = `encoder.down_blocks.${level}`;
-    for (let i = 0; i < config.layers; i++) hidden = residual(g, `${path}.resnets.${i}`, hidden, channels, config);
+    for (let i = 0; i < config.layers; i++) {
+      hidden = residual(g, `${path}.resnets.${i}`, hidden, channels, config);
+    }
     if (level < last) {
-      hidden = g.conv2d(`${path}.downsamplers.0.conv`, hidden, channels, { stride: 2, padding: [0, 0, 1, 1] });
+      hidden = g.conv2d(`${path}.downsamplers.0.conv`, hidden, channels, {
+        stride: 2,
+        padding: [0, 0, 1, 1],
+      });
     }
   }
   hidden = outward(g, "encoder", middle(g, "encoder", hidden, config), 2 * config.latentChannels, config);
   return g.build({
-    moments: config.quantConv ? g.conv2d("quant_conv", hidden, 2 * config.latentChannels, { kernel: 1 }) : hidden,
+    moments: config.quantConv
+      ? g.conv2d("quant_conv", hidden, 2 * config.latentChannels, { kernel: 1 })
+      : hidden,
   });
 }
 
@@ -100,18 +107,33 @@ export function autoencoderKLDecoder(config: AutoencoderKLConfig): Graph {
   const g = new GraphBuilder("vae_decoder");
   const last = config.channels.length - 1;
   const latent = g.input("latent_sample", "float32", ["rows", config.latentChannels, "height", "width"]);
-  const widened = config.postQuantConv ? g.conv2d("post_quant_conv", latent, config.latentChannels, { kernel: 1 }) : latent;
+  const widened = config.postQuantConv
+    ? g.conv2d("post_quant_conv", latent, config.latentChannels, { kernel: 1 })
+    : latent;
   let hidden = middle(g, "decoder", g.conv2d("decoder.conv_in", widened, config.channels[last]!), config);
   for (const [level, channels] of config.channels.toReversed().entries()) {
     const path = `decoder.up_blocks.${level}`;
-    for (let i = 0; i <= config.layers; i++) hidden = residual(g, `${path}.resnets.${i}`, hidden, channels, config);
+    for (let i = 0; i <= config.layers; i++) {
+      hidden = residual(g, `${path}.resnets.${i}`, hidden, channels, config);
+    }
     if (level < last) hidden = g.conv2d(`${path}.upsamplers.0.conv`, g.resize(path, hidden, 2), channels);
   }
   return g.build({ sample: outward(g, "decoder", hidden, 3, config) });
 }
 
-function residual(g: GraphBuilder, path: string, x: Value, channels: number, config: AutoencoderKLConfig): Value {
-  const options: ResnetOptions = { channels, normGroups: config.normGroups, normEpsilon: 1e-6, activation: config.activation };
+function residual(
+  g: GraphBuilder,
+  path: string,
+  x: Value,
+  channels: number,
+  config: AutoencoderKLConfig,
+): Value {
+  const options: ResnetOptions = {
+    channels,
+    normGroups: config.normGroups,
+    normEpsilon: 1e-6,
+    activation: config.activation,
+  };
   return resnet(g, path, x, options);
 }
 
@@ -127,13 +149,24 @@ function middle(g: GraphBuilder, half: string, x: Value, config: AutoencoderKLCo
 function attention(g: GraphBuilder, path: string, x: Value, { normGroups }: AutoencoderKLConfig): Value {
   const channels = x.shape[1] as number;
   const tokens = toTokens(g, path, g.groupNorm(`${path}.group_norm`, x, normGroups, 1e-6));
-  const [query, key, value] = ["to_q", "to_k", "to_v"].map((name) => g.linear(`${path}.${name}`, tokens, channels)) as
-    [Value, Value, Value];
+  const [query, key, value] = ["to_q", "to_k", "to_v"].map((name) =>
+    g.linear(`${path}.${name}`, tokens, channels)
+  ) as [Value, Value, Value];
   const mixed = g.attention(path, query, key, value, { heads: 1 });
   return fromTokens(g, path, g.linear(`${path}.to_out.0`, mixed, channels), x);
 }
 
-function outward(g: GraphBuilder, half: string, x: Value, channels: number, config: AutoencoderKLConfig): Value {
+function outward(
+  g: GraphBuilder,
+  half: string,
+  x: Value,
+  channels: number,
+  config: AutoencoderKLConfig,
+): Value {
   const normed = g.groupNorm(`${half}.conv_norm_out`, x, config.normGroups, 1e-6);
-  return g.conv2d(`${half}.conv_out`, g.activation(`${half}.conv_norm_out`, config.activation, normed), channels);
+  return g.conv2d(
+    `${half}.conv_out`,
+    g.activation(`${half}.conv_norm_out`, config.activation, normed),
+    channels,
+  );
 }

@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { UnsupportedModelError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
 import { GraphBuilder, type LayerHook } from "../graph/builder.ts";
 import type { Activation, Graph, Value } from "../graph/graph.ts";
 import { type Json, number, word } from "./_json.ts";
@@ -25,14 +27,27 @@ export interface ClipTextConfig {
   readonly normEpsilon: number;
   /** Non-linearity of the feed-forward layers. */
   readonly activation: Activation;
+  /** Id of the token that ends the text. */
+  readonly endId: number;
+  /** Width of the projected text, for graphs with {@linkcode ClipTextGraphOptions.projection}. */
+  readonly projectionSize: number;
 }
 
 /**
  * Reads a text encoder's `config.json`.
  *
+ * @throws {UnsupportedModelError} If it is not a CLIP text encoder.
  * @throws {TypeError} If a field is missing or has a value of the wrong kind.
  */
 export function readClipTextConfig(config: Json): ClipTextConfig {
+  const { model_type: type = "clip_text_model" } = config;
+  if (type !== "clip_text_model") {
+    throw new UnsupportedModelError(
+      `Cannot read the text encoder: its "model_type" is ${
+        JSON.stringify(type)
+      }, expected "clip_text_model".`,
+    );
+  }
   const hiddenAct = word(config, "hidden_act", ["quick_gelu", "gelu"], "quick_gelu");
   return {
     hiddenSize: number(config, "hidden_size"),
@@ -43,6 +58,8 @@ export function readClipTextConfig(config: Json): ClipTextConfig {
     vocabSize: number(config, "vocab_size", 49408),
     normEpsilon: number(config, "layer_norm_eps", 1e-5),
     activation: hiddenAct === "gelu" ? "gelu" : "quickGelu",
+    endId: number(config, "eos_token_id", 49407),
+    projectionSize: number(config, "projection_dim", 512),
   };
 }
 
@@ -50,6 +67,8 @@ export function readClipTextConfig(config: Json): ClipTextConfig {
 export interface ClipTextGraphOptions {
   /** How many of the last layers to leave out. @default {0} */
   readonly clipSkip?: number;
+  /** Adds the input `end_positions` and the output `text_embeds`. @default {false} */
+  readonly projection?: boolean;
   /** Sees every linear layer (low-rank adapters). */
   readonly hook?: LayerHook;
 }
@@ -57,10 +76,18 @@ export interface ClipTextGraphOptions {
 /**
  * Writes a text encoder. Inputs: `input_ids` int64 `[rows, tokens]`, `position_ids` int64 `[tokens]`. Output:
  * `last_hidden_state` `[rows, tokens, hiddenSize]`, after the final normalisation whatever was skipped.
+ *
+ * With `projection` also: input `end_positions` int64 `[rows]` (see {@linkcode endPositions}), output `text_embeds`
+ * `[rows, projectionSize]`, each text as one vector.
  */
-export function clipText(config: ClipTextConfig, { clipSkip = 0, hook }: ClipTextGraphOptions = {}): Graph {
+export function clipText(config: ClipTextConfig, options: ClipTextGraphOptions = {}): Graph {
+  const { clipSkip = 0, projection = false, hook } = options;
   if (!Number.isInteger(clipSkip) || clipSkip < 0 || clipSkip >= config.layers) {
-    throw new RangeError(`Cannot skip ${clipSkip} of the text encoder's ${config.layers} layers: expected 0 to ${config.layers - 1}.`);
+    throw new RangeError(
+      `Cannot skip ${clipSkip} of the text encoder's ${config.layers} layers: expected 0 to ${
+        config.layers - 1
+      }.`,
+    );
   }
   const g = new GraphBuilder("text_encoder", hook);
   const embed = (name: string, entries: number, ids: Value) => {
@@ -74,8 +101,33 @@ export function clipText(config: ClipTextConfig, { clipSkip = 0, hook }: ClipTex
     embed("token_embedding", config.vocabSize, ids),
     embed("position_embedding", config.maxPositions, positions),
   );
-  for (let i = 0; i < config.layers - clipSkip; i++) hidden = layer(g, `text_model.encoder.layers.${i}`, hidden, config);
-  return g.build({ last_hidden_state: g.layerNorm("text_model.final_layer_norm", hidden, config.normEpsilon) });
+  for (let i = 0; i < config.layers - clipSkip; i++) {
+    hidden = layer(g, `text_model.encoder.layers.${i}`, hidden, config);
+  }
+  const states = g.layerNorm("text_model.final_layer_norm", hidden, config.normEpsilon);
+  if (!projection) return g.build({ last_hidden_state: states });
+  const ends = g.input("end_positions", "int64", ["rows"]);
+  const pooled = g.gather(
+    "text_projection",
+    g.reshape("text_projection", states, [-1, config.hiddenSize]),
+    ends,
+  );
+  const embeds = g.linear("text_projection", pooled, config.projectionSize, { bias: false });
+  return g.build({ last_hidden_state: states, text_embeds: embeds });
+}
+
+/**
+ * Where each text ends, in the rows joined to one: of `input_ids` `[rows, tokens]`, the index of the first end token.
+ * Old files give 2 as its id, which is wrong; as transformers does, the highest id of the row is then taken for it.
+ */
+export function endPositions(ids: Tensor<BigInt64Array>, { endId }: ClipTextConfig): Tensor<BigInt64Array> {
+  const [rows, tokens] = ids.shape as [number, number];
+  const data = BigInt64Array.from({ length: rows }, (_, row) => {
+    const own = ids.data.subarray(row * tokens, (row + 1) * tokens);
+    const end = endId === 2 ? own.reduce((a, b) => a > b ? a : b) : BigInt(endId);
+    return BigInt(row * tokens + Math.max(own.indexOf(end), 0));
+  });
+  return { data, shape: [rows] };
 }
 
 function layer(g: GraphBuilder, path: string, x: Value, config: ClipTextConfig): Value {
@@ -86,6 +138,14 @@ function layer(g: GraphBuilder, path: string, x: Value, config: ClipTextConfig):
   ) as [Value, Value, Value];
   const mixed = g.attention(`${path}.self_attn`, query, key, value, { heads, causal: true });
   const attended = g.add(path, x, g.linear(`${path}.self_attn.out_proj`, mixed, hiddenSize));
-  const inner = g.linear(`${path}.mlp.fc1`, g.layerNorm(`${path}.layer_norm2`, attended, normEpsilon), intermediateSize);
-  return g.add(path, attended, g.linear(`${path}.mlp.fc2`, g.activation(`${path}.mlp`, activation, inner), hiddenSize));
+  const inner = g.linear(
+    `${path}.mlp.fc1`,
+    g.layerNorm(`${path}.layer_norm2`, attended, normEpsilon),
+    intermediateSize,
+  );
+  return g.add(
+    path,
+    attended,
+    g.linear(`${path}.mlp.fc2`, g.activation(`${path}.mlp`, activation, inner), hiddenSize),
+  );
 }

@@ -26,7 +26,9 @@ export function sinusoids(
     for (let i = 0; i < half; i++) {
       const frequency = Math.fround(Math.exp(Math.fround(-Math.log(10000) * i / (half - frequencyShift))));
       const phase = Math.fround(Math.fround(value) * frequency);
-      const [first, second] = flipSinToCos ? [Math.cos(phase), Math.sin(phase)] : [Math.sin(phase), Math.cos(phase)];
+      const [first, second] = flipSinToCos
+        ? [Math.cos(phase), Math.sin(phase)]
+        : [Math.sin(phase), Math.cos(phase)];
       data[row * features + i] = first;
       data[row * features + half + i] = second;
     }
@@ -36,5 +38,9 @@ export function sinusoids(
 
 /** Features `[rows, features]` of a guidance scale for w-conditioned networks (Meng et al. 2023): of 1000 · (scale − 1). */
 export function guidanceFeatures(scale: number, rows: number, features: number): Tensor {
-  return sinusoids(Array(rows).fill((scale - 1) * 1000), { features, flipSinToCos: false, frequencyShift: 1 });
+  return sinusoids(Array(rows).fill((scale - 1) * 1000), {
+    features,
+    flipSinToCos: false,
+    frequencyShift: 1,
+  });
 }

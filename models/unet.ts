@@ -47,8 +47,13 @@ export function timeEmbedding(g: GraphBuilder, config: UnetArchitecture): Value 
     const projected = g.linear("time_embedding.cond_proj", condition, config.timeFeatures, { bias: false });
     features = g.add("time_embedding", features, projected);
   }
-  const hidden = g.activation("time_embedding", "silu", g.linear("time_embedding.linear_1", features, config.timeEmbedding));
-  return g.activation("time_embedding", config.activation, g.linear("time_embedding.linear_2", hidden, config.timeEmbedding));
+  const activated = (layer: string, x: Value) =>
+    g.activation(
+      "time_embedding",
+      config.activation,
+      g.linear(`time_embedding.${layer}`, x, config.timeEmbedding),
+    );
+  return activated("linear_2", activated("linear_1", features));
 }
 
 /** The text states, with the bias that hides masked tokens. */
@@ -87,11 +92,14 @@ export function encoder(
   { skipResiduals = false, levelResiduals = false }: UnetGraphOptions = {},
 ): Encoded {
   const block = blockWriter(g, config, time, context);
-  const port = (name: string, like: Value) => g.input(name, "float32", [`${name}_rows`, ...like.shape.slice(1)]);
+  const port = (name: string, like: Value) =>
+    g.input(name, "float32", [`${name}_rows`, ...like.shape.slice(1)]);
   let count = 0;
   const skip = (value: Value) => skipResiduals ? g.add("skip", value, port(`skip.${count++}`, value)) : value;
 
-  const centred = config.centerInput ? g.subtract("sample", g.multiply("sample", sample, g.scalar(2)), g.scalar(1)) : sample;
+  const centred = config.centerInput
+    ? g.subtract("sample", g.multiply("sample", sample, g.scalar(2)), g.scalar(1))
+    : sample;
   let hidden = g.conv2d("conv_in", centred, config.levels[0]!.channels, { kernel: config.convInKernel });
   if (stemBias !== undefined) hidden = g.add("conv_in", hidden, stemBias);
   const stem = config.skips === "layer" ? skip(hidden) : hidden;
@@ -99,12 +107,17 @@ export function encoder(
     const path = `down_blocks.${i}`;
     const made: Value[] = [];
     for (let layer = 0; layer < level.layers; layer++) {
-      hidden = block(path, layer, hidden, level, level.down);
-      if (layer === level.layers - 1 && levelResiduals) hidden = g.add(path, hidden, port(`down.${i}`, hidden));
+      hidden = block(path, layer, hidden, level, level.down[layer]);
+      if (layer === level.layers - 1 && levelResiduals) {
+        hidden = g.add(path, hidden, port(`down.${i}`, hidden));
+      }
       if (config.skips === "layer" || layer === level.layers - 1) made.push(skip(hidden));
     }
     if (i < config.levels.length - 1) {
-      hidden = convolution(g, `${path}.downsamplers.0.conv`, hidden, level.channels, { stride: 2, separable: level.separable });
+      hidden = convolution(g, `${path}.downsamplers.0.conv`, hidden, level.channels, {
+        stride: 2,
+        separable: level.separable,
+      });
       if (config.skips === "layer") made.push(skip(hidden));
     }
     return made;
@@ -113,7 +126,12 @@ export function encoder(
   return { encoded: skipResiduals ? g.add("mid_block", hidden, port("mid", hidden)) : hidden, skips, stem };
 }
 
-function middle(g: GraphBuilder, config: UnetArchitecture, x: Value, { time, context }: { time: Value; context: Context }): Value {
+function middle(
+  g: GraphBuilder,
+  config: UnetArchitecture,
+  x: Value,
+  { time, context }: { time: Value; context: Context },
+): Value {
   if (config.mid === undefined) return x;
   const { kind, layers, transformer: attention } = config.mid;
   const { channels, separable } = config.levels.at(-1)!;
@@ -131,7 +149,13 @@ function middle(g: GraphBuilder, config: UnetArchitecture, x: Value, { time, con
 function decoder(
   g: GraphBuilder,
   config: UnetArchitecture,
-  { hidden, skips, stem, time, context }: { hidden: Value; skips: Encoded["skips"]; stem: Value; time: Value; context: Context },
+  { hidden, skips, stem, time, context }: {
+    hidden: Value;
+    skips: Encoded["skips"];
+    stem: Value;
+    time: Value;
+    context: Context;
+  },
 ): Value {
   const block = blockWriter(g, config, time, context);
   const pending = config.skips === "layer" ? [stem, ...skips.flat()] : skips.flat();
@@ -140,12 +164,14 @@ function decoder(
     const path = `up_blocks.${i}`;
     for (let layer = 0; layer < level.upLayers; layer++) {
       const joined = config.skips === "layer" || layer === 0 ? withSkip(path, hidden) : hidden;
-      hidden = block(path, layer, joined, level, level.up);
+      hidden = block(path, layer, joined, level, level.up[layer]);
     }
     if (level.upLayers === 0) hidden = withSkip(path, hidden);
     if (i < config.levels.length - 1) {
       const upsampled = g.resizeLike(path, hidden, pending.at(-1)!);
-      hidden = convolution(g, `${path}.upsamplers.0.conv`, upsampled, level.channels, { separable: level.separable });
+      hidden = convolution(g, `${path}.upsamplers.0.conv`, upsampled, level.channels, {
+        separable: level.separable,
+      });
     }
   });
   return hidden;

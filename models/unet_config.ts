@@ -7,7 +7,7 @@
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { UnetConfig } from "../core/parts.ts";
 import type { Activation } from "../graph/graph.ts";
-import { boolean, booleans, type Json, number, numbers, word, words } from "./_json.ts";
+import { boolean, booleans, type Json, number, numberLists, numbers, word, words } from "./_json.ts";
 
 /** A transformer between convolutions. */
 export interface TransformerConfig {
@@ -27,10 +27,10 @@ export interface UnetLevel {
   readonly layers: number;
   /** Residual blocks on the way up; each consumes a skip connection. */
   readonly upLayers: number;
-  /** Transformer after each residual block on the way down. */
-  readonly down?: TransformerConfig;
-  /** Transformer after each residual block on the way up. */
-  readonly up?: TransformerConfig;
+  /** Transformers after the residual blocks on the way down, one each; none where the level has no attention. */
+  readonly down: readonly TransformerConfig[];
+  /** Transformers after the residual blocks on the way up, likewise. */
+  readonly up: readonly TransformerConfig[];
   /** Depthwise 3 × 3 and pointwise 1 × 1 in place of full convolutions. */
   readonly separable: boolean;
 }
@@ -38,8 +38,8 @@ export interface UnetLevel {
 /** The middle of the UNet. */
 export interface MidBlock {
   /**
-   * `"sandwich"`: a residual block, then `layers` × (transformer, residual block), as Stable Diffusion;
-   * `"stack"`: `layers` × (residual block, transformer), as MobileDiffusion.
+   * `"sandwich"`: a residual block, then `layers` × (transformer, residual block), as Stable Diffusion (1) and some
+   * of its pruned children (0); `"stack"`: `layers` × (residual block, transformer), as MobileDiffusion.
    */
   readonly kind: "sandwich" | "stack";
   /** Repetitions. */
@@ -95,67 +95,40 @@ export interface UnetArchitecture extends UnetConfig, BlockConfig {
 }
 
 /**
- * Reads a UNet's `config.json`.
+ * Reads a UNet's `config.json`: every field of diffusers' `UNet2DConditionModel`, and ours, which say what a
+ * MobileDiffusion has and Stable Diffusion has not (see {@linkcode MOBILE_DIFFUSION}). A list has one entry a level.
+ *
+ * | field | meaning | default |
+ * |---|---|---|
+ * | `up_layers_per_block` | residual blocks of each level on the way up, lowest resolution first | one more than down |
+ * | `mid_block_type: "MobileMidBlock2D"` | the middle is a stack, see {@linkcode MidBlock} | |
+ * | `mid_block_layers` | its repetitions | 1 |
+ * | `mid_block_transformer_layers` | depth of its transformers | that of the last level |
+ * | `skip_connections` | `"layer"` or `"level"` | `"layer"` |
+ * | `self_attention` | whether the transformers of a level attend to the picture | true |
+ * | `separable_convolutions` | depthwise and pointwise in place of full ones | false |
+ * | `attention_activation`, `attention_length_norm`, `shared_key_value` | see {@linkcode BlockConfig} | `"softmax"`, false, false |
+ * | `feed_forward_activation`, `feed_forward_multiplier` | see {@linkcode BlockConfig} | `"geglu"`, 4 |
  *
  * @throws {UnsupportedModelError} If the file asks for something that this family of networks does not have.
  * @throws {TypeError} If a field has a value of the wrong kind.
  */
 export function readUnetConfig(config: Json): UnetArchitecture {
-  refuseUnsupported(config);
-  const downTypes = words(config, "down_block_types");
-  const upTypes = words(config, "up_block_types");
-  const count = downTypes.length;
-  const channels = numbers(config, "block_out_channels", count);
-  const layers = numbers(config, "layers_per_block", count, 2);
-  const upLayers = numbers(config, "up_layers_per_block", count, layers.map((n) => n + 1).reverse());
-  // In these files "attention_head_dim" has always meant the number of heads.
-  const heads = numbers(config, config.num_attention_heads == null ? "attention_head_dim" : "num_attention_heads", count, 8);
-  const depths = numbers(config, "transformer_layers_per_block", count, 1);
-  const upDepths = numbers(config, "reverse_transformer_layers_per_block", count, depths.toReversed());
-  const selfAttention = booleans(config, "self_attention", count, true);
-  const separable = booleans(config, "separable_convolutions", count, false);
-  const transformer = (level: number, depth: number): TransformerConfig => ({
-    depth,
-    heads: heads[level]!,
-    selfAttention: selfAttention[level]!,
-  });
-  const attends = (types: readonly string[], index: number, name: string) => {
-    if (types[index] === `CrossAttn${name}`) return true;
-    if (types[index] === name) return false;
-    throw new UnsupportedModelError(
-      `Cannot read the UNet: block type "${types[index]}" is not supported, expected "${name}" or "CrossAttn${name}".`,
-    );
-  };
-  const levels = channels.map((width, level): UnetLevel => {
-    const mirror = count - 1 - level;
-    return {
-      channels: width,
-      layers: layers[level]!,
-      upLayers: upLayers[mirror]!,
-      separable: separable[level]!,
-      ...attends(downTypes, level, "DownBlock2D") && { down: transformer(level, depths[level]!) },
-      ...attends(upTypes, mirror, "UpBlock2D") && { up: transformer(level, upDepths[mirror]!) },
-    };
-  });
-  const midTransformer = { ...transformer(count - 1, depths[count - 1]!), selfAttention: true };
-  const mid = config.mid_block_type === null
+  refuseOtherFamilies(config);
+  const levels = readLevels(config);
+  const mid = readMidBlock(config, levels.length);
+  const timeCondProjDim = config.time_cond_proj_dim == null
     ? undefined
-    : word(config, "mid_block_type", ["UNetMidBlock2DCrossAttn", "MobileMidBlock2D"], "UNetMidBlock2DCrossAttn");
-  const timeCondProjDim = config.time_cond_proj_dim == null ? undefined : number(config, "time_cond_proj_dim");
+    : number(config, "time_cond_proj_dim");
+  const timeFeatures = levels[0]!.channels;
   return {
     inChannels: number(config, "in_channels", 4),
     outChannels: number(config, "out_channels", 4),
-    sampleSize: number(config, "sample_size", 64),
-    crossAttentionDim: number(config, "cross_attention_dim", 1280),
+    sampleSize: Math.max(...numbers(config, "sample_size", 2, 64)),
+    crossAttentionDim: readCrossAttentionDim(config, levels.length),
     ...timeCondProjDim !== undefined && { timeCondProjDim },
     levels,
-    ...mid !== undefined && {
-      mid: {
-        kind: mid === "MobileMidBlock2D" ? "stack" : "sandwich",
-        layers: number(config, "mid_block_layers", 1),
-        transformer: midTransformer,
-      },
-    },
+    ...mid !== undefined && { mid },
     skips: word(config, "skip_connections", ["layer", "level"], "layer"),
     normGroups: number(config, "norm_num_groups", 32),
     normEpsilon: number(config, "norm_eps", 1e-5),
@@ -166,10 +139,10 @@ export function readUnetConfig(config: Json): UnetArchitecture {
     sharedKeyValue: boolean(config, "shared_key_value", false),
     feedForward: word(config, "feed_forward_activation", ["geglu", "swiglu"], "geglu"),
     feedForwardMultiplier: number(config, "feed_forward_multiplier", 4),
-    timeFeatures: channels[0]!,
+    timeFeatures,
     flipSinToCos: boolean(config, "flip_sin_to_cos", true),
     frequencyShift: number(config, "freq_shift", 0),
-    timeEmbedding: number(config, "time_embedding_dim", channels[0]! * 4),
+    timeEmbedding: number(config, "time_embedding_dim", timeFeatures * 4),
     convInKernel: number(config, "conv_in_kernel", 3),
     convOutKernel: number(config, "conv_out_kernel", 3),
     centerInput: boolean(config, "center_input_sample", false),
@@ -181,35 +154,126 @@ export function activation(name: "silu" | "swish" | "gelu" | "relu"): Activation
   return name === "swish" ? "silu" : name;
 }
 
-/** Fields that must be absent or have this value: what they would add belongs to other families. */
-const required: Readonly<Record<string, readonly unknown[]>> = {
-  class_embed_type: [null],
-  num_class_embeds: [null],
-  addition_embed_type: [null],
-  encoder_hid_dim_type: [null],
-  encoder_hid_dim: [null],
-  time_embedding_type: ["positional"],
-  time_embedding_act_fn: [null],
-  timestep_post_act: [null],
-  dual_cross_attention: [false],
-  only_cross_attention: [false],
-  mid_block_only_cross_attention: [null, false],
-  cross_attention_norm: [null],
-  attention_type: ["default"],
-  resnet_time_scale_shift: ["default"],
-  resnet_skip_time_act: [false],
-  resnet_out_scale_factor: [1],
-  mid_block_scale_factor: [1],
-  downsample_padding: [1],
+function readLevels(config: Json): UnetLevel[] {
+  const downTypes = words(config, "down_block_types");
+  const upTypes = words(config, "up_block_types");
+  const count = downTypes.length;
+  if (upTypes.length !== count) {
+    throw new TypeError(
+      `Cannot read config.json: "up_block_types" has ${upTypes.length} blocks, expected ${count} as "down_block_types".`,
+    );
+  }
+  const channels = numbers(config, "block_out_channels", count);
+  const layers = numbers(config, "layers_per_block", count, 2);
+  const upLayers = numbers(config, "up_layers_per_block", count, layers.map((n) => n + 1).reverse());
+  const heads = readHeads(config, count);
+  const { transformer_layers_per_block: depth = 1 } = config;
+  const depths = numberLists(config, "transformer_layers_per_block", layers, 1);
+  const mirrored = Array.isArray(depth) ? depth.toReversed() : depth;
+  const upDepths = numberLists(config, "reverse_transformer_layers_per_block", upLayers, mirrored);
+  const selfAttention = booleans(config, "self_attention", count, true);
+  const separable = booleans(config, "separable_convolutions", count, false);
+  const transformers = (level: number, depths: readonly number[]) =>
+    depths.map((depth) => ({ depth, heads: heads[level]!, selfAttention: selfAttention[level]! }));
+  return channels.map((width, level): UnetLevel => {
+    const mirror = count - 1 - level;
+    return {
+      channels: width,
+      layers: layers[level]!,
+      upLayers: upLayers[mirror]!,
+      separable: separable[level]!,
+      down: attends(downTypes[level]!, "DownBlock2D") ? transformers(level, depths[level]!) : [],
+      up: attends(upTypes[mirror]!, "UpBlock2D") ? transformers(level, upDepths[mirror]!) : [],
+    };
+  });
+}
+
+/** In these files "attention_head_dim" has always meant the number of heads. */
+function readHeads(config: Json, levels: number): number[] {
+  const field = config.num_attention_heads == null ? "attention_head_dim" : "num_attention_heads";
+  return numbers(config, field, levels, 8);
+}
+
+function attends(type: string, name: "DownBlock2D" | "UpBlock2D"): boolean {
+  if (type === `CrossAttn${name}`) return true;
+  if (type === name) return false;
+  throw new UnsupportedModelError(
+    `Cannot read the UNet: block type "${type}" is not supported, expected "${name}" or "CrossAttn${name}".`,
+  );
+}
+
+function readMidBlock(config: Json, levels: number): MidBlock | undefined {
+  const { mid_block_type: type = "UNetMidBlock2DCrossAttn" } = config;
+  if (type === null) return undefined;
+  const layers = midBlockLayers[type as string];
+  if (layers === undefined) {
+    throw new UnsupportedModelError(
+      `Cannot read the UNet: middle block type ${
+        JSON.stringify(type)
+      } is not supported, expected null or one of ${Object.keys(midBlockLayers).join(", ")}.`,
+    );
+  }
+  const { transformer_layers_per_block: depth = 1 } = config;
+  const last = [depth].flat(2).at(-1);
+  return {
+    kind: type === "MobileMidBlock2D" ? "stack" : "sandwich",
+    layers: number(config, "mid_block_layers", layers),
+    transformer: {
+      depth: number({ mid_block_transformer_layers: last, ...config }, "mid_block_transformer_layers"),
+      heads: readHeads(config, levels).at(-1)!,
+      selfAttention: true,
+    },
+  };
+}
+
+/** Repetitions of each kind of middle, where the file does not say. */
+const midBlockLayers: Readonly<Record<string, number>> = {
+  UNetMidBlock2DCrossAttn: 1,
+  UNetMidBlock2D: 0,
+  MobileMidBlock2D: 1,
 };
 
-function refuseUnsupported(config: Json): void {
-  for (const [field, allowed] of Object.entries(required)) {
-    const value = config[field];
-    if (value === undefined || allowed.includes(value)) continue;
+function readCrossAttentionDim(config: Json, levels: number): number {
+  const [width, ...others] = numbers(config, "cross_attention_dim", levels, 1280) as [number, ...number[]];
+  if (others.every((other) => other === width)) return width;
+  throw new UnsupportedModelError(
+    `Cannot read the UNet: "cross_attention_dim" is [${[
+      width,
+      ...others,
+    ]}], expected one width for all levels.`,
+  );
+}
+
+/** Fields that must be absent, null or have this value, and who has another one. */
+const required: Readonly<Record<string, readonly [value: unknown, family: string]>> = {
+  addition_embed_type: [null, "Stable Diffusion XL"],
+  class_embed_type: [null, "upscalers and unCLIP"],
+  num_class_embeds: [null, "upscalers"],
+  encoder_hid_dim_type: [null, "Kandinsky and DeepFloyd IF"],
+  encoder_hid_dim: [null, "Kandinsky and DeepFloyd IF"],
+  attention_type: ["default", "GLIGEN"],
+  dual_cross_attention: [false, "Versatile Diffusion"],
+  only_cross_attention: [false, "upscalers"],
+  mid_block_only_cross_attention: [false, "upscalers"],
+  cross_attention_norm: [null, "DeepFloyd IF"],
+  time_embedding_type: ["positional", "latent upscalers"],
+  time_embedding_act_fn: [null, "latent upscalers"],
+  timestep_post_act: [null, "latent upscalers"],
+  resnet_time_scale_shift: ["default", "DeepFloyd IF"],
+  resnet_skip_time_act: [false, "DeepFloyd IF"],
+  resnet_out_scale_factor: [1, "DeepFloyd IF"],
+  mid_block_scale_factor: [1, "DeepFloyd IF"],
+  downsample_padding: [1, "unconditional models"],
+};
+
+function refuseOtherFamilies(config: Json): void {
+  for (const [field, [value, family]] of Object.entries(required)) {
+    const found = config[field] ?? value;
+    if ([found].flat().every((item) => item === value)) continue;
     throw new UnsupportedModelError(
-      `Cannot read the UNet: "${field}" is ${JSON.stringify(value)}, which belongs to another family of models ` +
-        `(supported: Stable Diffusion 1.x and 2.x, their pruned and distilled children, MobileDiffusion).`,
+      `Cannot read the UNet: "${field}" is ${JSON.stringify(found)}, as in ${family}; expected ${
+        JSON.stringify(value)
+      }, as in Stable Diffusion 1.x and 2.x, their pruned and distilled children, and MobileDiffusion.`,
     );
   }
 }

@@ -49,7 +49,9 @@ export function conditionPixels(pixels: Tensor, { channels, downscale }: Picture
   if (own === channels) return pixels;
   if (own === 3 && channels === 1) return grey(pixels);
   throw new RangeError(
-    `Cannot use the control: its picture has ${own} channels, expected ${channels === 1 ? "1 or 3" : channels}.`,
+    `Cannot use the control: its picture has ${own} channels, expected ${
+      channels === 1 ? "1 or 3" : channels
+    }.`,
   );
 }
 
@@ -64,7 +66,9 @@ export function checkLatent({ latent }: ControlStep, pixels: Tensor, downscale: 
     );
   }
   if (rows === undefined || own === rows) return;
-  throw new RangeError(`Cannot use the control: there are ${own} latents, but it was prepared for ${rows} rows.`);
+  throw new RangeError(
+    `Cannot use the control: there are ${own} latents, but it was prepared for ${rows} rows.`,
+  );
 }
 
 /** ITU-R BT.601, as Pillow converts to grey. */

@@ -35,9 +35,14 @@ export function layersOf({ levels }: UnetArchitecture): string {
  *
  * @throws {UnsupportedModelError} At the first one that differs.
  */
-export function checkFit(kind: string, properties: readonly (readonly [string, number | string, number | string])[]): void {
+export function checkFit(
+  kind: string,
+  properties: readonly (readonly [string, number | string, number | string])[],
+): void {
   for (const [name, own, wanted] of properties) {
     if (own === wanted) continue;
-    throw new UnsupportedModelError(`Cannot use the ${kind}: its ${name} is ${own}, the UNet's is ${wanted}.`);
+    throw new UnsupportedModelError(
+      `Cannot use the ${kind}: its ${name} is ${own}, the UNet's is ${wanted}.`,
+    );
   }
 }

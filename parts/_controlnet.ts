@@ -55,7 +55,11 @@ function prepareWith({ config, condition, network, adder }: Parts): Control["pre
         const { timeFeatures: features, flipSinToCos, frequencyShift } = encoder;
         const inputs = {
           sample: step.latent,
-          time_features: sinusoids(Array(rows).fill(step.timestep), { features, flipSinToCos, frequencyShift }),
+          time_features: sinusoids(Array(rows).fill(step.timestep), {
+            features,
+            flipSinToCos,
+            frequencyShift,
+          }),
           encoder_hidden_states: hidden,
           condition: read.condition!,
           scales,
@@ -73,7 +77,11 @@ function prepareWith({ config, condition, network, adder }: Parts): Control["pre
 }
 
 /** `[rows, places]`: what each row's residuals are multiplied by. Guess mode leaves unconditional rows alone. */
-function scalesOf(rows: number, places: number, { scale, guessMode, unconditionalRows }: CheckedOptions): Tensor {
+function scalesOf(
+  rows: number,
+  places: number,
+  { scale, guessMode, unconditionalRows }: CheckedOptions,
+): Tensor {
   const silent = guessMode ? unconditionalRows : 0;
   const ofRow = (_: unknown, row: number) => controlNetScales(places, row < silent ? 0 : scale, guessMode);
   return { data: Float32Array.from(Array.from({ length: rows }, ofRow).flat()), shape: [rows, places] };
@@ -93,7 +101,9 @@ function checkUnet({ encoder }: ControlNetConfig, unet: UnetArchitecture): void 
 
 function checkConditioning({ hidden, mask }: Conditioning, { crossAttentionDim }: UnetArchitecture): void {
   if (mask !== undefined) {
-    throw new UnsupportedModelError("Cannot use the ControlNet: the prompt has a mask, expected all tokens to count.");
+    throw new UnsupportedModelError(
+      "Cannot use the ControlNet: the prompt has a mask, expected all tokens to count.",
+    );
   }
   const width = hidden.shape.at(-1);
   if (width === crossAttentionDim) return;

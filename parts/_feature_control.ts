@@ -13,7 +13,11 @@ export const openT2IAdapter: ControlOpener = async (json, surroundings) => {
   const config = readT2IAdapterConfig(json);
   checkChannels("T2I-Adapter", config.channels, surroundings);
   const network = await surroundings.load(t2iAdapter(config));
-  return prepareWith(network, { channels: config.inChannels, downscale: config.downscale }, surroundings.adder);
+  return prepareWith(
+    network,
+    { channels: config.inChannels, downscale: config.downscale },
+    surroundings.adder,
+  );
 };
 
 /** Opens a `ControlPlugin`. */
@@ -21,7 +25,11 @@ export const openControlPlugin: ControlOpener = async (json, surroundings) => {
   const config = readControlPluginConfig(json);
   checkChannels("plugin", config.channels, surroundings);
   const network = await surroundings.load(controlPlugin(config));
-  return prepareWith(network, { channels: config.inChannels, downscale: config.downscale }, surroundings.adder);
+  return prepareWith(
+    network,
+    { channels: config.inChannels, downscale: config.downscale },
+    surroundings.adder,
+  );
 };
 
 function checkChannels(kind: string, channels: readonly number[], { unet }: ControlSurroundings): void {
@@ -32,7 +40,9 @@ function prepareWith(network: Runner, size: PictureSize, adder: ResidualAdder): 
   const keep = network.outputs.map(({ name }) => name);
   return async (given, _conditioning, options) => {
     const { scale, window, guessMode } = checkOptions(options);
-    if (guessMode) throw new RangeError("Cannot use guess mode: this control is no ControlNet, expected guessMode false.");
+    if (guessMode) {
+      throw new RangeError("Cannot use guess mode: this control is no ControlNet, expected guessMode false.");
+    }
     const pixels = conditionPixels(given, size);
     const inputs = { pixels, scale: { data: Float32Array.of(scale), shape: [1] } };
     const run = options?.signal === undefined ? { keep } : { keep, signal: options.signal };

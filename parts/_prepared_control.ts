@@ -15,7 +15,9 @@ export interface PreparedControlOptions {
 }
 
 /** Puts a prepared control together. */
-export function preparedControl({ window, compute, adder, dispose }: PreparedControlOptions): PreparedControl {
+export function preparedControl(
+  { window, compute, adder, dispose }: PreparedControlOptions,
+): PreparedControl {
   let sums: Residuals = {};
   return {
     async residuals(step, base) {

@@ -5,6 +5,7 @@ import { wasm } from "../backends/wasm.ts";
 import type { ControlOptions } from "../core/parts.ts";
 import type { DeviceTensor, Tensor } from "../core/tensor.ts";
 import { readUnetConfig } from "../models/unet_config.ts";
+import { type DdimArguments, ddimRun } from "../tests/_ddim_run.ts";
 import { maxAbsDifference, readFixture, readJson } from "../tests/_fixtures.ts";
 import { openControl } from "./control.ts";
 import { openDiffusers } from "./diffusers.ts";
@@ -26,7 +27,9 @@ const tolerance = 1e-4;
 for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
   for (const name of ["controlnet", "t2i_adapter_full", "t2i_adapter_light"]) {
     Deno.test(`${backend.name}: ${name} gives the reference's residuals and predictions`, async () => {
-      await using unet = await openUnet(backend);
+      const model = await openDiffusers(await localFolder(path(base)), { backend });
+      await using part = model.unets.get("base")!.part;
+      const unet = await part.get();
       const folder = await localFolder(path(`models/${name}`));
       await using control = await openControl(folder, { backend, unet: architecture });
       const io = await readFixture(`models/${name}/io.safetensors`);
@@ -36,7 +39,11 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
         await using predictor = await unet.prepare({ hidden: at("encoder_hidden_states") });
         const pixels = at(name === "controlnet" ? "controlnet_cond" : "cond");
         const options: ControlOptions = { scale, guessMode };
-        await using prepared = await control.prepare(pixels, { hidden: at("encoder_hidden_states") }, options);
+        await using prepared = await control.prepare(
+          pixels,
+          { hidden: at("encoder_hidden_states") },
+          options,
+        );
         const latent = at("sample");
         const residuals = (await prepared.residuals({ latent, timestep, index: 0, steps: 1 }))!;
         let compared = 0;
@@ -51,7 +58,11 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
           compared++;
         }
         assert.equal(compared, Object.keys(residuals).length);
-        assertClose(await predictor.predict(latent, timestep), at("unet_out_without").data, "unet_out_without");
+        assertClose(
+          await predictor.predict(latent, timestep),
+          at("unet_out_without").data,
+          "unet_out_without",
+        );
         assertClose(await predictor.predict(latent, timestep, residuals), at("unet_out").data, "unet_out");
       }
     });
@@ -61,7 +72,70 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
 interface Run {
   readonly name: string;
   readonly file: string;
-  readonly weights: string;
-  readonly arguments: Readonly<Record<string, number>> & { readonly prompt: string; readonly negative_prompt: string };
-  readonly "sensitivity_to_1e-5_relative_change_of_start_latents": { readonly latents_max_abs_change: number };
+  readonly seed: number;
+  readonly arguments: DdimArguments & {
+    readonly controlnet_conditioning_scale?: number;
+    readonly adapter_conditioning_scale?: number;
+    readonly control_guidance_start?: number;
+    readonly control_guidance_end?: number;
+  };
+  readonly "sensitivity_to_1e-5_relative_change_of_start_latents": {
+    readonly latents_max_abs_change: number;
+  };
+}
+
+for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
+  for (
+    const [name, folder] of [
+      ["controlnet_ddim", "controlnet"],
+      ["controlnet_window", "controlnet"],
+      ["t2i_adapter_ddim", "t2i_adapter_full"],
+    ] as const
+  ) {
+    Deno.test(`${backend.name}: ${name} gives the reference's latents after every step`, async () => {
+      const { runs } = await readJson<{ runs: Run[] }>("runs/runs.json");
+      const { arguments: given, seed, file, ...run } = runs.find((run) => run.name === name)!;
+      const model = await openDiffusers(await localFolder(path(base)), { backend });
+      await using textEncoder = model.textEncoder;
+      await using unet = model.unets.get("base")!.part;
+      await using control = await openControl(await localFolder(path(`models/${folder}`)), { backend });
+      const options: ControlOptions = {
+        scale: given.controlnet_conditioning_scale ?? given.adapter_conditioning_scale ?? 1,
+        window: [given.control_guidance_start ?? 0, given.control_guidance_end ?? 1],
+      };
+      const latents = await ddimRun({
+        textEncoder: await textEncoder.get(),
+        unet: await unet.get(),
+        control: async (conditioning) => control.prepare(await controlImage(), conditioning, options),
+      }, { ...given, seed });
+      const { data } = (await readFixture(file)).float32("step_latents");
+      // Ten times what the reference itself moves by when its start moves by 1e-5: float32 noise over a whole run.
+      const limit = 10 * run["sensitivity_to_1e-5_relative_change_of_start_latents"].latents_max_abs_change;
+      assertClose({ data: Float32Array.from(latents.flatMap(({ data }) => [...data])) }, data, name, limit);
+    });
+  }
+}
+
+/** The reference's picture, `[height, width, 3]` there. */
+async function controlImage(): Promise<Tensor> {
+  const { data, shape: [height, width] } = (await readFixture("runs/inputs.safetensors")).float32(
+    "control_image",
+  );
+  const plane = height! * width!;
+  const pixels = data.map((_, i) => data[i % plane * 3 + Math.floor(i / plane)]!);
+  return { data: pixels, shape: [1, 3, height!, width!] };
+}
+
+function assertClose(
+  actual: Pick<Tensor, "data">,
+  expected: Float32Array,
+  key: string,
+  limit = tolerance,
+): void {
+  const difference = maxAbsDifference(actual.data, expected);
+  assert.ok(difference <= limit, `${key}: ${difference} off, allowed ${limit}`);
+}
+
+function path(name: string): string {
+  return new URL(`../tests/reference/${name}`, import.meta.url).pathname;
 }

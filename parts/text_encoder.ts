@@ -1,9 +1,9 @@
 /**
- * A CLIP text encoder on a backend, with its tokenizer.
+ * A CLIP text encoder: prompts become rows of tokens, a network gives their states, and weights of words scale them.
  *
  * @module
  */
-import type { Runner } from "../backends/backend.ts";
+import type { AnyTensor, Runner } from "../backends/backend.ts";
 import { LazyPart } from "../core/lazy_part.ts";
 import type { Conditioning, EncodeOptions, TextEncoder } from "../core/parts.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -15,12 +15,17 @@ import { parsePromptWeights } from "../tokenizer/prompt_weights.ts";
 export interface ClipTextEncoderOptions {
   /** Its tokenizer. */
   readonly tokenizer: Tokenizer;
-  /** Loads the network without its last `clipSkip` layers. */
+  /**
+   * Loads the network without its last `clipSkip` layers: from `input_ids` `[rows, tokens]` and `position_ids`
+   * `[tokens]`, both int64, to `last_hidden_state` `[rows, tokens, width]`.
+   */
   readonly load: (clipSkip: number) => Promise<Runner>;
+  /** Values of further inputs; asked for at every run. */
+  readonly inputs?: () => Readonly<Record<string, AnyTensor>>;
 }
 
 /** Puts tokenizer and network together. */
-export function clipTextEncoder({ tokenizer, load }: ClipTextEncoderOptions): TextEncoder {
+export function clipTextEncoder({ tokenizer, load, inputs }: ClipTextEncoderOptions): TextEncoder {
   const network = new LazyPart(async (owned) => owned.use(await load(skipped)));
   let skipped = 0;
   const run = async (rows: readonly (readonly number[])[], clipSkip: number): Promise<Tensor> => {
@@ -32,6 +37,7 @@ export function clipTextEncoder({ tokenizer, load }: ClipTextEncoderOptions): Te
     const { last_hidden_state } = await (await network.get()).run({
       input_ids: { data: BigInt64Array.from(rows.flat(), BigInt), shape: [rows.length, tokens] },
       position_ids: { data: BigInt64Array.from({ length: tokens }, (_, i) => BigInt(i)), shape: [tokens] },
+      ...inputs?.(),
     });
     return last_hidden_state as Tensor;
   };
@@ -58,8 +64,12 @@ export function clipTextEncoder({ tokenizer, load }: ClipTextEncoderOptions): Te
   };
 }
 
-/** Scales each token's state by its weight and brings the row's mean back to what it was, as A1111's web UI does. */
-function weigh(hidden: Tensor, rows: readonly WeightedRow[]): Tensor {
+/**
+ * Scales each token's state by its weight and brings the row's mean back to what it was, as A1111's web UI does.
+ *
+ * @param hidden `[rows, tokens, width]`.
+ */
+export function weigh(hidden: Tensor, rows: readonly WeightedRow[]): Tensor {
   const [, tokens, width] = hidden.shape as [number, number, number];
   const data = Float32Array.from(hidden.data);
   for (const [index, { weights }] of rows.entries()) {

@@ -11,6 +11,7 @@ import type { Graph } from "../graph/graph.ts";
 import { guidanceFeatures, sinusoids } from "../models/sinusoids.ts";
 import { unet, type UnetGraphOptions } from "../models/unet.ts";
 import type { UnetArchitecture } from "../models/unet_config.ts";
+import type { NetworkAdapter } from "./open_options.ts";
 
 /** What a {@linkcode Unet} of ours is made of. */
 export interface GraphUnetOptions {
@@ -18,23 +19,24 @@ export interface GraphUnetOptions {
   readonly architecture: UnetArchitecture;
   /** Loads a graph with the network's weights. */
   readonly load: (graph: Graph) => Promise<Runner>;
+  /** Adds ports to the graph and gives their values. */
+  readonly adapter?: NetworkAdapter | undefined;
 }
 
 /** Loads a UNet. It is loaded again, with ports, when a mask or a control is first used. */
-export async function graphUnet({ architecture, load }: GraphUnetOptions): Promise<Unet> {
-  const network = new PortedNetwork(architecture, load);
+export async function graphUnet(options: GraphUnetOptions): Promise<Unet> {
+  const network = new PortedNetwork(options);
   await network.runner({});
   return {
-    config: architecture,
-    prepare: (conditioning, options) =>
-      Promise.resolve(predictor(network, architecture, conditioning, options)),
+    config: options.architecture,
+    prepare: (conditioning, bound) => Promise.resolve(predictor(network, options, conditioning, bound)),
     [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
   };
 }
 
 function predictor(
   network: PortedNetwork,
-  architecture: UnetArchitecture,
+  { architecture, adapter }: GraphUnetOptions,
   { hidden, mask }: Conditioning,
   { concat, guidanceScale, signal }: PrepareOptions = {},
 ): NoisePredictor {
@@ -67,6 +69,7 @@ function predictor(
         time_features: time,
         ...residuals,
         ...Object.fromEntries(zeros),
+        ...adapter?.inputs?.(ports, "unet"),
       }, signal === undefined ? {} : { signal });
       return out_sample as Tensor;
     },
@@ -83,14 +86,14 @@ interface Ports {
 
 /** One loaded network that gains ports as they are asked for, and never loses them again. */
 class PortedNetwork implements AsyncDisposable {
-  readonly #architecture: UnetArchitecture;
-  readonly #load: GraphUnetOptions["load"];
+  readonly #network: GraphUnetOptions;
   #options: UnetGraphOptions = {};
   #loaded: { readonly runner: Runner; readonly ports: Graph["inputs"] } | undefined;
 
-  constructor(architecture: UnetArchitecture, load: GraphUnetOptions["load"]) {
-    this.#architecture = architecture;
-    this.#load = load;
+  constructor(network: GraphUnetOptions) {
+    this.#network = network;
+    const hook = network.adapter?.hook?.("unet");
+    if (hook !== undefined) this.#options = { hook };
   }
 
   async runner({ mask, skips, levels }: Ports): Promise<{ runner: Runner; ports: Graph["inputs"] }> {
@@ -99,12 +102,14 @@ class PortedNetwork implements AsyncDisposable {
     if (this.#loaded !== undefined && !missing) return this.#loaded;
     await this[Symbol.asyncDispose]();
     this.#options = {
+      ...this.#options,
       attentionMask: attentionMask || mask === true,
       skipResiduals: skipResiduals || skips === true,
       levelResiduals: levelResiduals || levels === true,
     };
-    const graph = unet(this.#architecture, this.#options);
-    return this.#loaded = { runner: await this.#load(graph), ports: graph.inputs };
+    const { architecture, load } = this.#network;
+    const graph = unet(architecture, this.#options);
+    return this.#loaded = { runner: await load(graph), ports: graph.inputs };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

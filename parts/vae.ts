@@ -1,87 +1,143 @@
 /**
- * A variational autoencoder on a backend.
+ * A variational autoencoder on a backend: of ours, or anybody's ONNX file.
  *
  * @module
  */
 import type { Runner } from "../backends/backend.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
 import { LazyPart } from "../core/lazy_part.ts";
 import type { Vae } from "../core/parts.ts";
 import { sizeOf, type Tensor } from "../core/tensor.ts";
+import type { Graph } from "../graph/graph.ts";
 import {
-  type AutoencoderKLConfig,
   autoencoderKLDecoder,
   autoencoderKLEncoder,
   downscale,
+  readAutoencoderKLConfig,
 } from "../models/autoencoder_kl.ts";
-import type { Graph } from "../graph/graph.ts";
+import {
+  autoencoderTinyDecoder,
+  autoencoderTinyEncoder,
+  readAutoencoderTinyConfig,
+} from "../models/autoencoder_tiny.ts";
+import { sampleMoments } from "./apple/_posterior.ts";
+import type { Json } from "./model_folder.ts";
+import { tiled } from "./_tiles.ts";
 
-/** What a {@linkcode Vae} of ours is made of. */
-export interface AutoencoderKLVaeOptions {
-  /** Its architecture. */
-  readonly config: AutoencoderKLConfig;
-  /** Loads a graph with the network's weights. */
-  readonly load: (graph: Graph) => Promise<Runner>;
+/** The numbers of an autoencoder. */
+export interface AutoencoderSizes {
+  /** Channels of the latent. */
+  readonly latentChannels: number;
+  /** Picture pixels per latent pixel. */
+  readonly scale: number;
+  /** Latents are multiplied by this for the UNet. */
+  readonly scalingFactor: number;
 }
 
-/** Puts encoder and decoder together; each is loaded when it is first used. */
-export function autoencoderKLVae({ config, load }: AutoencoderKLVaeOptions): Vae {
-  const encoder = new LazyPart(async (owned) => owned.use(await load(autoencoderKLEncoder(config))));
-  const decoder = new LazyPart(async (owned) => owned.use(await load(autoencoderKLDecoder(config))));
-  const { latentChannels, scalingFactor } = config;
+/** What a {@linkcode Vae} of ours is made of. */
+export interface AutoencoderVaeOptions extends AutoencoderSizes {
+  /**
+   * Loads the encoder: one input, pixels in −1 … 1; one output, the moments of the latent (twice its channels: mean
+   * and log-variance) or the latent itself. Absent where a model has none.
+   */
+  readonly loadEncoder?: (() => Promise<Runner>) | undefined;
+  /** Loads the decoder: one input, the latent; one output, pixels. */
+  readonly loadDecoder: () => Promise<Runner>;
+  /** Side of the tiles in picture pixels, a multiple of 4 latent pixels. @default {no tiles} */
+  readonly tile?: number | undefined;
+}
+
+/**
+ * Puts encoder and decoder together; each is loaded when it is first used.
+ *
+ * @throws {RangeError} If `tile` is not a multiple of 4 latent pixels.
+ */
+export function autoencoderVae(options: AutoencoderVaeOptions): Vae {
+  const { latentChannels, scale, scalingFactor, loadEncoder, loadDecoder, tile = Infinity } = options;
+  if (tile !== Infinity && (tile <= 0 || tile % (4 * scale) !== 0)) {
+    throw new RangeError(`Cannot decode in tiles of ${tile} pixels: expected a multiple of ${4 * scale}.`);
+  }
+  const encoder = loadEncoder && new LazyPart(async (owned) => owned.use(await loadEncoder()));
+  const decoder = new LazyPart(async (owned) => owned.use(await loadDecoder()));
   return {
     latentChannels,
-    scale: downscale(config),
+    scale,
     async encode(pixels, { noise, samples = 1 } = {}) {
-      const { moments } = await (await encoder.get()).run({ sample: pixels });
-      const posterior = splitMoments(moments as Tensor);
-      const { data, shape } = noise === undefined ? posterior.mean : sample(
-        posterior,
-        noise.normal(
-          [samples * posterior.mean.shape[0]!, ...posterior.mean.shape.slice(1)],
-        ),
-      );
-      return { data: data.map((value) => value * scalingFactor), shape };
+      if (encoder === undefined) {
+        throw new UnsupportedModelError("Cannot encode a picture: the model has no VAE encoder.");
+      }
+      const runner = await encoder.get();
+      const output = await tiled(pixels, { tile, ratio: 1 / scale }, (piece) => runOnly(runner, piece));
+      const latent = output.shape[1] === 2 * latentChannels
+        ? sampleMoments(output, noise, samples)
+        : repeat(output, noise === undefined ? 1 : samples);
+      return { data: latent.data.map((value) => value * scalingFactor), shape: latent.shape };
     },
     async decode({ data, shape }) {
+      const runner = await decoder.get();
       const latent = { data: data.map((value) => value / scalingFactor), shape };
-      const { sample } = await (await decoder.get()).run({ latent_sample: latent });
-      return sample as Tensor;
+      return await tiled(latent, { tile: tile / scale, ratio: scale }, (piece) => runOnly(runner, piece));
     },
     async [Symbol.asyncDispose]() {
-      await encoder.release();
+      await encoder?.release();
       await decoder.release();
     },
   };
 }
 
-/** A diagonal Gaussian over latents. */
-interface Posterior {
-  readonly mean: Tensor;
-  readonly deviation: Tensor;
+/** An autoencoder as graphs. */
+export interface GraphAutoencoder extends AutoencoderSizes {
+  /** Picture to latent or moments. */
+  readonly encoder: () => Graph;
+  /** Latent to picture. */
+  readonly decoder: () => Graph;
 }
 
-/** Mean and log-variance (limited to −30 … 20) of `[rows, 2 · channels, h, w]`. */
-function splitMoments({ data, shape }: Tensor): Posterior {
-  const [rows, doubled, height, width] = shape as [number, number, number, number];
-  const half = doubled / 2 * height * width;
-  const mean = new Float32Array(rows * half);
-  const deviation = new Float32Array(rows * half);
-  for (let row = 0; row < rows; row++) {
-    const moments = data.subarray(2 * row * half, 2 * (row + 1) * half);
-    mean.set(moments.subarray(0, half), row * half);
-    moments.subarray(half).forEach((logVariance, i) => {
-      deviation[row * half + i] = Math.exp(Math.min(Math.max(logVariance, -30), 20) / 2);
-    });
+/**
+ * Reads a VAE's `config.json` of either kind.
+ *
+ * @throws {UnsupportedModelError} If it is of another kind, or for another family.
+ * @throws {TypeError} If a field has a value of the wrong kind.
+ */
+export function readAutoencoder(json: Json): GraphAutoencoder {
+  const { _class_name: kind = "AutoencoderKL" } = json;
+  if (kind === "AutoencoderKL") {
+    const config = readAutoencoderKLConfig(json);
+    return {
+      ...config,
+      scale: downscale(config),
+      encoder: () => autoencoderKLEncoder(config),
+      decoder: () => autoencoderKLDecoder(config),
+    };
   }
-  const latent = [rows, doubled / 2, height, width];
-  return { mean: { data: mean, shape: latent }, deviation: { data: deviation, shape: latent } };
+  if (kind === "AutoencoderTiny") {
+    const config = readAutoencoderTinyConfig(json);
+    return {
+      latentChannels: config.latentChannels,
+      scalingFactor: config.scalingFactor,
+      scale: config.upsampling ** (config.decoder.channels.length - 1),
+      encoder: () => autoencoderTinyEncoder(config),
+      decoder: () => autoencoderTinyDecoder(config),
+    };
+  }
+  throw new UnsupportedModelError(
+    `Cannot read the VAE: it is of the kind ${
+      JSON.stringify(kind)
+    }, expected "AutoencoderKL" or "AutoencoderTiny".`,
+  );
 }
 
-/** `mean + deviation · noise`; the rows of noise go through the pictures in turn. */
-function sample({ mean, deviation }: Posterior, noise: Tensor): Tensor {
-  const size = sizeOf(mean.shape);
+/** Runs a program of one input and one output. */
+async function runOnly(runner: Runner, input: Tensor): Promise<Tensor> {
+  const outputs = await runner.run({ [runner.inputs[0]!.name]: input });
+  return outputs[runner.outputs[0]!.name] as Tensor;
+}
+
+/** All rows, `times` times over. */
+function repeat({ data, shape }: Tensor, times: number): Tensor {
+  const size = sizeOf(shape);
   return {
-    data: noise.data.map((value, i) => mean.data[i % size]! + deviation.data[i % size]! * value),
-    shape: noise.shape,
+    data: Float32Array.from({ length: times * size }, (_, i) => data[i % size]!),
+    shape: shape.with(0, times * shape[0]!),
   };
 }

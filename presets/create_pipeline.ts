@@ -9,18 +9,26 @@ import type { Model } from "../core/model.ts";
 import { Pipeline, type PipelineOptions } from "../core/pipeline.ts";
 import { openDiffusers } from "../parts/diffusers.ts";
 import { localFolder, type ModelFolder } from "../parts/model_folder.ts";
+import { resolveModel, type ResolveModelOptions } from "../hub/mod.ts";
+import { decodePicture } from "./decode_picture.ts";
 import { encodeGenerated } from "./encode_generated.ts";
+import { mini } from "./mini.ts";
 
 /** Options of {@linkcode createPipeline}. */
 export interface CreatePipelineOptions extends Pick<PipelineOptions, "keep"> {
-  /** A folder's path, files, or a model of your own making. */
-  readonly model: string | ModelFolder | Model;
+  /**
+   * `"mini"`, the embedded model; a folder's path; `"owner/name"` on a hub; files; or a model of your own making.
+   * @default {"mini"}
+   */
+  readonly model?: string | ModelFolder | Model;
   /** What runs the networks. @default {wasm()} */
   readonly backend?: Backend;
   /** Arithmetic: `"int8"` keeps weights in 8 bits. @default {"float32"} */
   readonly dtype?: ComputeType;
   /** Which of several weight files to take, as `"fp16"`. */
   readonly variant?: string;
+  /** How a model is found on a hub: mirror, token, cache, progress. */
+  readonly hub?: Omit<ResolveModelOptions, "variant">;
 }
 
 /**
@@ -36,9 +44,10 @@ export interface CreatePipelineOptions extends Pick<PipelineOptions, "keep"> {
  * await Deno.writeFile("house.png", await images[0]!.encode("png"));
  * ```
  */
-export async function createPipeline(options: CreatePipelineOptions): Promise<Pipeline> {
-  const { model, keep } = options;
-  return new Pipeline(await openModel(model, options), {
+export async function createPipeline(options: CreatePipelineOptions = {}): Promise<Pipeline> {
+  const { model, keep, ...rest } = options;
+  return new Pipeline(await openModel(model, rest), {
+    decodeImage: decodePicture,
     encodeImage: encodeGenerated,
     ...keep !== undefined && { keep },
   });
@@ -50,14 +59,29 @@ export async function createPipeline(options: CreatePipelineOptions): Promise<Pi
  * @throws As {@linkcode createPipeline}.
  */
 export async function openModel(
-  model: CreatePipelineOptions["model"],
-  { backend = wasm(), dtype, variant }: Pick<CreatePipelineOptions, "backend" | "dtype" | "variant"> = {},
+  model: CreatePipelineOptions["model"] = "mini",
+  options: Omit<CreatePipelineOptions, "model" | "keep"> = {},
 ): Promise<Model> {
   if (typeof model !== "string" && "unets" in model) return model;
-  const folder = typeof model === "string" ? await localFolder(model) : model;
+  const folder = typeof model === "string" ? await findModel(model, options) : model;
+  const { backend = wasm(), dtype, variant } = options;
   return await openDiffusers(folder, {
     backend,
     ...dtype !== undefined && { dtype },
     ...variant !== undefined && { variant },
   });
+}
+
+/** A folder here comes before a name on a hub. */
+async function findModel(name: string, { hub, variant }: CreatePipelineOptions): Promise<ModelFolder> {
+  if (name === "mini") return await mini();
+  const onHub = /^[\w-][\w.-]*\/[\w.-]+$/.test(name) && !await exists(name);
+  if (!onHub) return await localFolder(name);
+  const folder = await resolveModel(name, { ...hub, ...variant !== undefined && { variant } });
+  return { ...await localFolder(folder), name };
+}
+
+async function exists(path: string): Promise<boolean> {
+  const { stat } = await import("node:fs/promises");
+  return await stat(path).then(() => true, () => false);
 }

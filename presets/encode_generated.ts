@@ -8,9 +8,12 @@ export const encodeGenerated: ImageEncoder = (image, format, parameters, options
   return encodeImage(image, format, { ...options, ...text });
 };
 
-/** A1111's names, as its web UI and the sites that show pictures read them. */
+/** A1111's names, as its web UI and the sites that show pictures read them; ours where it has none. */
 export function parametersText(parameters: GenerationParameters): string {
-  const { prompt, negativePrompt, sampler, steps, guidance, seed, width, height, model, strength } = parameters;
+  const { prompt, negativePrompt, sampler, steps, guidance, seed, width, height, model } = parameters;
+  const { strength, guidanceRescale, clipSkip, promptSyntax } = parameters;
+  const { eta, steps: _, ...samplerOptions } = { ...parameters.samplerOptions } as Record<string, unknown>;
+  const hasOptions = Object.values(samplerOptions).some((value) => value !== undefined);
   return formatParameters({
     prompt,
     negativePrompt,
@@ -22,6 +25,11 @@ export function parametersText(parameters: GenerationParameters): string {
       "Size": `${width}x${height}`,
       "Model": model,
       ...strength !== undefined && { "Denoising strength": `${strength}` },
+      ...guidanceRescale !== undefined && { "CFG rescale": `${guidanceRescale}` },
+      ...clipSkip !== undefined && { "Clip skip": `${clipSkip + 1}` }, // there 1 is the last layer
+      ...eta !== undefined && { "Eta": `${eta}` },
+      ...hasOptions && { "Sampler options": JSON.stringify(samplerOptions) },
+      ...promptSyntax !== undefined && { "Prompt syntax": promptSyntax },
     },
   });
 }

@@ -36,6 +36,7 @@ export function solverStep(
 ): Latent {
   const x0 = predicts === "x0";
   const h = lambdaOf(to) - lambdaOf(from);
+  if (h === 0) return latent; // spaced σ may already end where the run does, at the smallest trained one
   const H = (x0 ? -h : h) * (1 + eta);
   const phi1 = Math.expm1(H);
   const decay = eta === 0 ? 1 : Math.exp(-eta * h); // h is infinite in a step to zero noise

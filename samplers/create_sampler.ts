@@ -35,7 +35,9 @@ interface Found {
 }
 
 function find(name: string): Found {
-  const byName = new Map(SAMPLERS.flatMap((entry) => [entry.name, ...entry.aliases].map((key) => [plain(key), entry])));
+  const byName = new Map(
+    SAMPLERS.flatMap((entry) => [entry.name, ...entry.aliases].map((key) => [plain(key), entry])),
+  );
   const wanted = plain(name);
   const exact = byName.get(wanted);
   if (exact !== undefined) return { entry: exact, implied: {} };
@@ -73,7 +75,9 @@ function checkOption({ name, options }: SamplerEntry, key: string, value: unknow
   const kind = Object.hasOwn(options, key) ? options[key] : undefined;
   if (kind === undefined) {
     throw new TypeError(
-      `Cannot make the sampler "${name}": it has no option "${key}", expected ${Object.keys(options).join(", ")}.`,
+      `Cannot make the sampler "${name}": it has no option "${key}", expected ${
+        Object.keys(options).join(", ")
+      }.`,
     );
   }
   if (typeof kind !== "string") {
@@ -101,8 +105,9 @@ const NAMES = {
 function fits(kind: Extract<OptionKind, string>, value: unknown): boolean {
   switch (kind) {
     case "number":
+      return typeof value === "number";
     case "boolean":
-      return typeof value === kind;
+      return typeof value === "boolean";
     case "sigmas":
       return SIGMA_SPACINGS.includes(value) || fits("numbers", value);
     case "numbers":

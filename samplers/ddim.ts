@@ -36,6 +36,7 @@ export function ddim(options: DdimOptions = {}): Sampler {
   const asked = stepsOf(options, 50);
   return {
     name: "ddim",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
       const { run, latent } = begin(start, strideTransitions(schedule, steps, options));

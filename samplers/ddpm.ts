@@ -32,6 +32,7 @@ export function ddpm(options: DdpmOptions = {}): Sampler {
   const asked = stepsOf(options, 1000);
   return {
     name: "ddpm",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
       const { run, latent } = begin(
@@ -43,10 +44,10 @@ export function ddpm(options: DdpmOptions = {}): Sampler {
         signal?.throwIfAborted();
         const denoised = await denoise(z, from);
         const x0 = limit(denoised.x0, schedule);
-        const alpha = from.alpha / to.alpha; // √α of the paper, of this step alone
-        const beta = 1 - alpha ** 2;
+        const alpha = Math.fround((from.alpha / to.alpha) ** 2); // float32: its rounding is β's fourth digit at t = 1
+        const beta = 1 - alpha;
         const shrink = (to.sigma / from.sigma) ** 2;
-        z = weightedSum([to.alpha * beta / from.sigma ** 2, x0], [alpha * shrink, z]);
+        z = weightedSum([to.alpha * beta / from.sigma ** 2, x0], [Math.sqrt(alpha) * shrink, z]);
         const variance = varianceType === "fixed_small" ? shrink * beta : beta;
         if (to.sigma > 0) z = weightedSum([1, z], [Math.sqrt(variance), noise.normal(z.shape)]);
         z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;

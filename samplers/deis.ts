@@ -27,5 +27,5 @@ export interface DeisOptions extends SigmaOptions {
  * ```
  */
 export function deis(options: DeisOptions = {}): Sampler {
-  return { ...dpmpp2m({ ...options, predicts: "epsilon", solverType: "heun" }), name: "deis" };
+  return { ...dpmpp2m({ ...options, predicts: "epsilon", solverType: "heun" }), name: "deis", options };
 }

@@ -24,5 +24,5 @@ export interface Dpm2Options extends SigmaOptions {
  * ```
  */
 export function dpm2(options: Dpm2Options = {}): Sampler {
-  return { ...dpm2Ancestral({ ...options, eta: 0 }), name: "dpm2" };
+  return { ...dpm2Ancestral({ ...options, eta: 0 }), name: "dpm2", options };
 }

@@ -37,6 +37,7 @@ export function dpm2Ancestral(options: Dpm2AncestralOptions = {}): Sampler {
   const asked = stepsOf(options, 20);
   return {
     name: "dpm2_ancestral",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
       const table = trainingSigmas(schedule);

@@ -42,6 +42,7 @@ export function dpmpp2m(options: Dpmpp2mOptions = {}): Sampler {
   const asked = stepsOf(options, 25);
   return {
     name: "dpmpp_2m",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, steps = asked, signal }) {
       const { run, latent } = begin(start, solverTransitions(schedule, steps, { ...options, finalSigma }));
@@ -52,7 +53,7 @@ export function dpmpp2m(options: Dpmpp2mOptions = {}): Sampler {
         const x0 = threshold((await denoise(z, from)).x0, schedule);
         outputs.unshift({ value: predicts === "x0" ? x0 : noiseBeside(x0, z, from), at: from });
         const place = { index, left: run.length - 1 - index, steps, to };
-        outputs.length = Math.min(outputs.length, order);
+        outputs.splice(order);
         const used = outputs.slice(0, orderOf(place, { order, lowerOrderFinal, eulerAtFinal }));
         z = solverStep(z, { from, to }, used, { predicts, solverType });
         z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;

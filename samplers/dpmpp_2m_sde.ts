@@ -46,6 +46,7 @@ export function dpmpp2mSde(options: Dpmpp2mSdeOptions = {}): Sampler {
   const asked = stepsOf(options, 25);
   return {
     name: "dpmpp_2m_sde",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
       const { run, latent } = begin(start, solverTransitions(schedule, steps, options));
@@ -55,6 +56,7 @@ export function dpmpp2mSde(options: Dpmpp2mSdeOptions = {}): Sampler {
         signal?.throwIfAborted();
         const x0 = threshold((await denoise(z, from)).x0, schedule);
         outputs.unshift({ value: x0, at: from });
+        outputs.splice(order);
         const place = { index, left: run.length - 1 - index, steps, to };
         const used = outputs.slice(0, orderOf(place, { order, lowerOrderFinal, eulerAtFinal }));
         z = solverStep(z, { from, to }, used, { predicts: "x0", solverType, eta });

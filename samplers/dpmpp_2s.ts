@@ -32,6 +32,7 @@ export function dpmpp2s(options: Dpmpp2sOptions = {}): Sampler {
   const asked = stepsOf(options, 20);
   return {
     name: "dpmpp_2s",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, steps = asked, signal }) {
       const { run, latent } = begin(start, solverTransitions(schedule, steps, options));
@@ -53,7 +54,8 @@ export function dpmpp2s(options: Dpmpp2sOptions = {}): Sampler {
           ({ to } = run[2 * index + 1]!);
           next = solverStep(z, { from: first.from, to }, [own, middle], solver);
         }
-        z = (yield { index, steps: count, timestep: first.from.timestep, latent: next, level: to, x0 }) ?? next;
+        z = (yield { index, steps: count, timestep: first.from.timestep, latent: next, level: to, x0 }) ??
+          next;
       }
     },
   };

@@ -39,6 +39,7 @@ export function euler(options: EulerOptions = {}): Sampler {
   const asked = stepsOf(options, 30);
   return {
     name: "euler",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
       const levels = sigmaTransitions(schedule, steps, options);

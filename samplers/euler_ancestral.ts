@@ -36,6 +36,7 @@ export function eulerAncestral(options: EulerAncestralOptions = {}): Sampler {
   const asked = stepsOf(options, 30);
   return {
     name: "euler_ancestral",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
       const levels = sigmaTransitions(schedule, steps, options);

@@ -30,6 +30,7 @@ export function heun(options: HeunOptions = {}): Sampler {
   const asked = stepsOf(options, 20);
   return {
     name: "heun",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, steps = asked, signal }) {
       const levels = sigmaTransitions(schedule, steps, options);

@@ -39,6 +39,7 @@ export function lcm(options: LcmOptions = {}): Sampler {
   const asked = stepsOf(options, 4);
   return {
     name: "lcm",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
       const timesteps = options.timesteps ?? consistencyTimesteps(schedule, steps, originalSteps);

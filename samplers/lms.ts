@@ -34,6 +34,7 @@ export function lms(options: LmsOptions = {}): Sampler {
   const asked = stepsOf(options, 30);
   return {
     name: "lms",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, steps = asked, signal }) {
       const levels = sigmaTransitions(schedule, steps, options);
@@ -44,9 +45,12 @@ export function lms(options: LmsOptions = {}): Sampler {
         signal?.throwIfAborted();
         const { x0, epsilon: d } = await denoise(z, from);
         slopes.unshift({ d, sigma: sigmaOf(from) });
-        slopes.length = Math.min(slopes.length, order);
+        slopes.splice(order);
         const weights = adamsBashforth(slopes.map(({ sigma }) => sigma), sigmaOf(to));
-        const x = weightedSum([1, toSigmaSpace(z, from)], ...slopes.map(({ d }, i) => [weights[i]!, d] as const));
+        const x = weightedSum(
+          [1, toSigmaSpace(z, from)],
+          ...slopes.map(({ d }, i) => [weights[i]!, d] as const),
+        );
         z = fromSigmaSpace(x, to);
         z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
       }

@@ -36,63 +36,69 @@ export function pndm(options: PndmOptions = {}): Sampler {
   const asked = stepsOf(options, 50);
   return {
     name: "pndm",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, steps = asked, signal }) {
-      const stride = Math.floor(schedule.config.trainTimesteps / steps);
-      const warmUp = skipPrkSteps ? 0 : 3;
       const spaced = runTimesteps(schedule, steps, options);
-      const all = skipPrkSteps ? [...spaced.slice(0, 2), ...spaced.slice(1)] : spaced; // the second twice
-      const transitions = all.slice(0, steps).map((t) => ({ from: schedule.at(t), to: schedule.at(t - stride) }));
+      const stride = Math.floor(schedule.config.trainTimesteps / steps);
+      const visits = skipPrkSteps ? [...spaced.slice(0, 2), ...spaced.slice(1)] : spaced; // the second twice
+      const transitions = visits.slice(0, steps).map((t) => ({
+        from: schedule.at(t),
+        to: schedule.at(t - stride),
+      }));
       const { run, latent } = begin(start, transitions);
-      const visits = all.slice(steps - run.length);
+      const [first, second, ...rest] = visits.slice(steps - run.length);
+      const timesteps = skipPrkSteps ? [first!, ...rest] : [first!, second!, ...rest];
+      const warmUp = skipPrkSteps ? 0 : 3;
       if (run.length <= warmUp) {
-        throw new RangeError(`Cannot sample in ${run.length} steps with the Runge-Kutta warm-up: expected 4 or more.`);
+        throw new RangeError(
+          `Cannot sample in ${run.length} steps with Runge-Kutta steps: expected 4 or more.`,
+        );
       }
       let z = latent;
       const outputs: Tensor[] = []; // raw, newest first
 
-      const predict = async (latent: Latent, timestep: number): Promise<Tensor> => {
+      const ask = async (latent: Latent, timestep: number): Promise<Tensor> => {
         signal?.throwIfAborted();
         return (await denoise(latent, schedule.at(timestep))).raw;
       };
       /** φ of equation 11: from timestep t to s along the noise that `raw` stands for. */
-      const transfer = (latent: Latent, raw: Tensor, t: number, s: number) => {
+      const transfer = (raw: Tensor, t: number, s: number) => {
         const [from, to] = [schedule.at(t), schedule.at(s)];
-        const { x0, epsilon } = parameterise(raw, latent, from, schedule.config.predictionType);
+        const { x0, epsilon } = parameterise(raw, z, from, schedule.config.predictionType);
         return { x0, latent: weightedSum([to.alpha, x0], [to.sigma, epsilon]), level: to };
       };
+      /** Equation 13, with the midpoint half a step below t once, and half a step above s once. */
+      const rungeKutta = async (t: number, s: number) => {
+        const half = Math.floor(stride / 2);
+        const e1 = await ask(z, t);
+        const e2 = await ask(transfer(e1, t, t - half).latent, s + half);
+        const e3 = await ask(transfer(e2, t, s + half).latent, s + half);
+        const e4 = await ask(transfer(e3, t, s).latent, s);
+        outputs.unshift(e1);
+        return transfer(weightedSum([1 / 6, e1], [1 / 3, e2], [1 / 3, e3], [1 / 6, e4]), t, s);
+      };
+      /** A step, and again with the mean of the slopes at both ends. */
+      const improvedEuler = async (t: number, s: number) => {
+        const e1 = await ask(z, t);
+        const e2 = await ask(transfer(e1, t, t - stride).latent, s);
+        outputs.unshift(e1);
+        return transfer(weightedSum([1 / 2, e1], [1 / 2, e2]), s + stride, s);
+      };
+      /** Equation 12. */
+      const multistep = async (t: number) => {
+        outputs.unshift(await ask(z, t));
+        outputs.splice(4);
+        return transfer(adamsBashforth(outputs), t, t - stride);
+      };
 
-      for (let index = 0; index < run.length; index++) {
-        let step: ReturnType<typeof transfer>;
-        let timestep: number;
-        if (index < warmUp) { // equation 13, with half a step down from both ends
-          const [t, s] = [visits[index]!, visits[index + 1]!];
-          const half = Math.floor(stride / 2);
-          timestep = t;
-          const e1 = await predict(z, t);
-          const e2 = await predict(transfer(z, e1, t, t - half).latent, s + half);
-          const e3 = await predict(transfer(z, e2, t, s + half).latent, s + half);
-          const e4 = await predict(transfer(z, e3, t, s).latent, s);
-          outputs.unshift(e1);
-          step = transfer(z, weightedSum([1 / 6, e1], [1 / 3, e2], [1 / 3, e3], [1 / 6, e4]), t, s);
-        } else if (index === 0) { // the improved Euler method: a step, and again with the mean of both slopes
-          const [t, s] = [visits[0]!, visits[1]];
-          timestep = t;
-          const e1 = await predict(z, t);
-          step = transfer(z, e1, t, t - stride);
-          outputs.unshift(e1);
-          if (s !== undefined) {
-            const e2 = await predict(step.latent, s);
-            step = transfer(z, weightedSum([1 / 2, e1], [1 / 2, e2]), s + stride, s);
-          }
-        } else { // equation 12
-          timestep = visits[skipPrkSteps ? index + 1 : index]!;
-          outputs.unshift(await predict(z, timestep));
-          step = transfer(z, adamsBashforth(outputs), timestep, timestep - stride);
-        }
-        outputs.length = Math.min(outputs.length, 4);
-        z = step.latent;
-        z = (yield { index, steps: run.length, timestep, ...step }) ?? z;
+      for (const [index, timestep] of timesteps.entries()) {
+        const step = index < warmUp
+          ? await rungeKutta(timestep, timesteps[index + 1]!)
+          : index === 0 && second !== undefined
+          ? await improvedEuler(timestep, second)
+          : await multistep(timestep);
+        z = (yield { index, steps: run.length, timestep, ...step }) ?? step.latent;
       }
     },
   };

@@ -50,7 +50,12 @@ const SPACING = ["leading", "trailing", "linspace"] as const;
 const TIMESTEPS = { steps: "number", spacing: SPACING, timesteps: "numbers" } as const;
 const SIGMAS = { ...TIMESTEPS, sigmas: "sigmas", finalSigma: ["zero", "sigma_min"] } as const;
 const SOLVER = { ...SIGMAS, lambdaMinClipped: "number", solverType: ["midpoint", "heun"] } as const;
-const MULTISTEP = { ...SOLVER, order: [1, 2, 3], lowerOrderFinal: "boolean", eulerAtFinal: "boolean" } as const;
+const MULTISTEP = {
+  ...SOLVER,
+  order: [1, 2, 3],
+  lowerOrderFinal: "boolean",
+  eulerAtFinal: "boolean",
+} as const;
 const PREDICTS = ["x0", "epsilon"] as const;
 
 const ONCE = { perStep: 1, extra: 0 } as const;
@@ -186,7 +191,7 @@ export const SAMPLERS: readonly SamplerEntry[] = [
     weights: "any",
     steps: 25,
     options: { ...SOLVER, lowerOrderFinal: "boolean", eulerAtFinal: "boolean", eta: "number" },
-    create: (options) => ({ ...dpmpp2mSde({ ...options, order: 3 }), name: "dpmpp_3m_sde" }),
+    create: (options) => ({ ...dpmpp2mSde({ ...options, order: 3 }), name: "dpmpp_3m_sde", options }),
   },
   {
     name: "dpmpp_2s",
@@ -211,7 +216,8 @@ export const SAMPLERS: readonly SamplerEntry[] = [
   {
     name: "unipc",
     aliases: ["uni_pc", "uni_pc_bh2", "UniPCMultistepScheduler"],
-    paper: "Zhao et al. 2023, UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion Models",
+    paper:
+      "Zhao et al. 2023, UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion Models",
     evaluations: ONCE,
     weights: "any",
     steps: 20,

@@ -38,6 +38,7 @@ export function tcd(options: TcdOptions = {}): Sampler {
   const asked = stepsOf(options, 4);
   return {
     name: "tcd",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
       const timesteps = options.timesteps ?? consistencyTimesteps(schedule, steps, originalSteps);

@@ -43,6 +43,7 @@ export function unipc(options: UnipcOptions = {}): Sampler {
   const asked = stepsOf(options, 20);
   return {
     name: "unipc",
+    options,
     steps: asked,
     async *sample(denoise, start, { schedule, steps = asked, signal }) {
       const { run, latent } = begin(start, solverTransitions(schedule, steps, { ...options, finalSigma }));
@@ -66,7 +67,7 @@ export function unipc(options: UnipcOptions = {}): Sampler {
           z = weightedSum([1, z], [1, corrected], [-1, last.predicted]); // z itself, if nobody replaced it
         }
         outputs.unshift(output);
-        outputs.length = Math.min(outputs.length, p);
+        outputs.splice(p);
         const order = Math.min(outputs.length, run.length - index);
         const predicted = unifiedStep(z, transition, outputs, { order, predicts, solverType });
         last = { z, predicted, transition, order };

@@ -22,7 +22,9 @@ export interface ReferenceRun {
   readonly note: string;
   readonly seed: number | readonly number[];
   readonly arguments: Readonly<Record<string, unknown>>;
-  readonly "sensitivity_to_1e-5_relative_change_of_start_latents": { readonly latents_max_abs_change: number };
+  readonly "sensitivity_to_1e-5_relative_change_of_start_latents": {
+    readonly latents_max_abs_change: number;
+  };
 }
 
 /** All runs whose name matches. */
@@ -47,7 +49,10 @@ export async function checkRun(run: ReferenceRun, backend: Backend): Promise<voi
   const size = latents.data.length;
   const last = perStep.data.subarray(perStep.data.length - size);
   const difference = maxAbsDifference(latents.data, last);
-  assert.ok(difference <= limit, `${run.name}: final latents are ${difference} off, allowed ${limit} (eta ${eta})`);
+  assert.ok(
+    difference <= limit,
+    `${run.name}: final latents are ${difference} off, allowed ${limit} (eta ${eta})`,
+  );
   if (expected.has("image")) {
     const pixels = expected.float32("image").data;
     const bytes = images.flatMap(({ data }) => [...data]);
@@ -60,9 +65,12 @@ export async function checkRun(run: ReferenceRun, backend: Backend): Promise<voi
 async function openRunModel({ weights, scheduler, arguments: given }: ReferenceRun, backend: Backend) {
   const [, folder, part, replacement] = weights.match(/^(\S+)(?: with the (\w+) of (\S+))?/)!;
   const base = await localFolder(path(folder!));
-  const model = await openModel(part === undefined ? base : await replacing(base, part.toLowerCase(), path(replacement!)), {
-    backend,
-  });
+  const model = await openModel(
+    part === undefined ? base : await replacing(base, part.toLowerCase(), path(replacement!)),
+    {
+      backend,
+    },
+  );
   const eta = given.eta as number | undefined;
   if (typeof scheduler === "string") return { model, eta };
   const { schedule, sampler } = readScheduleConfig({ _class_name: scheduler.class, ...scheduler.config });
@@ -80,14 +88,20 @@ async function replacing(base: ModelFolder, component: string, replacement: stri
   return {
     ...base,
     read: (file) => file.startsWith(prefix) ? other.read(file.slice(prefix.length)) : base.read(file),
-    weights: (name, options) => name === component ? other.weights(".", options) : base.weights(name, options),
+    weights: (name, options) =>
+      name === component ? other.weights(".", options) : base.weights(name, options),
   };
 }
 
-async function runOptions({ arguments: given, seed, pipeline_class }: ReferenceRun): Promise<GenerateOptions> {
+async function runOptions(
+  { arguments: given, seed, pipeline_class }: ReferenceRun,
+): Promise<GenerateOptions> {
   const inputs = await readFixture("runs/inputs.safetensors");
   const pixels = (key: string): Tensor => {
-    const { data, shape: [height, width] } = inputs.float32(key) as { data: Float32Array; shape: readonly [number, number] };
+    const { data, shape: [height, width] } = inputs.float32(key) as {
+      data: Float32Array;
+      shape: readonly [number, number];
+    };
     const channels = data.length / (height * width);
     const planar = data.map((_, i) => {
       const value = data[i % (height * width) * channels + Math.floor(i / (height * width))]!;

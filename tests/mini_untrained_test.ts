@@ -6,7 +6,11 @@ import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import { wasm } from "../backends/wasm.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { autoencoderKLDecoder, autoencoderKLEncoder, readAutoencoderKLConfig } from "../models/autoencoder_kl.ts";
+import {
+  autoencoderKLDecoder,
+  autoencoderKLEncoder,
+  readAutoencoderKLConfig,
+} from "../models/autoencoder_kl.ts";
 import { clipText, readClipTextConfig } from "../models/clip_text.ts";
 import { sinusoids } from "../models/sinusoids.ts";
 import { unet } from "../models/unet.ts";
@@ -20,7 +24,12 @@ const io = await readFixture("../data/mini_untrained/io.safetensors");
 const limit = 1e-4; // float32 with another order of summation; the networks' outputs are about 1
 
 for (const backend of [native(), wasm()]) {
-  const check = async (component: string, graph: Graph, inputs: Record<string, Tensor<never> | Tensor>, expected: Record<string, string>) => {
+  const check = async (
+    component: string,
+    graph: Graph,
+    inputs: Record<string, Tensor<never> | Tensor>,
+    expected: Record<string, string>,
+  ) => {
     await using weights = await folder.weights(component);
     await using runner = await backend.load({ kind: "graph", graph, weights });
     const outputs = await runner.run(inputs);
@@ -56,7 +65,9 @@ for (const backend of [native(), wasm()]) {
 
   Deno.test(`${backend.name} computes an untrained VAE as PyTorch does`, async () => {
     const config = readAutoencoderKLConfig(await readJson(folder, "vae/config.json"));
-    await check("vae", autoencoderKLDecoder(config), { latent_sample: io.float32("vae.latents") }, { sample: "vae.decoded" });
+    await check("vae", autoencoderKLDecoder(config), { latent_sample: io.float32("vae.latents") }, {
+      sample: "vae.decoded",
+    });
     await using weights = await folder.weights("vae");
     await using runner = await backend.load({ kind: "graph", graph: autoencoderKLEncoder(config), weights });
     const { moments } = await runner.run({ sample: io.float32("vae.image") });

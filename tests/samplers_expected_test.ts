@@ -13,6 +13,7 @@ import { torchNoise } from "../core/torch_noise.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
 import { weightedSum } from "../samplers/weighted_sum.ts";
 import { readJson } from "./_fixtures.ts";
+import { firstLevel, SILENT } from "./_sampling.ts";
 
 interface Entry {
   readonly scheduler: string;
@@ -63,7 +64,7 @@ async function run(entry: Entry): Promise<Latent> {
   const schedule = createSchedule(read.schedule);
   const steps = entry.num_inference_steps ?? schedule.config.trainTimesteps;
   const sampler = createSampler(read.sampler.name, { ...read.sampler.options, ...step_kwargs, steps });
-  const noise = seed === null ? silent : torchNoise(seed);
+  const noise = seed === null ? SILENT : torchNoise(seed);
   const start = await startOf(entry, sampler, schedule);
   return loop.startsWith("sigma")
     ? await sigmaLoop(sampler, start, schedule, noise)
@@ -119,17 +120,6 @@ async function sigmaLoop(
   }
 }
 
-/** The level at which a run first asks its network. */
-async function firstLevel(sampler: Sampler, start: SamplerStart, schedule: Schedule): Promise<NoiseLevel> {
-  let first: NoiseLevel | undefined;
-  const denoise: Denoiser = (z, at) => {
-    first ??= at;
-    return Promise.resolve({ raw: z, x0: z, epsilon: z });
-  };
-  await sampler.sample(denoise, start, { schedule, noise: torchNoise(0) }).next();
-  return first!;
-}
-
 async function startOf(
   { loop, sample_dims, t_start_index: index }: Entry,
   sampler: Sampler,
@@ -156,13 +146,6 @@ function model({ data, shape }: Latent, { timestep: t }: NoiseLevel): Latent {
   return { data: data.map((value) => value * t / (t + 1)), shape };
 }
 
-/** For runs that may draw no noise. */
-const silent: Noise = {
-  normal() {
-    throw new Error("This run draws noise, but the reference does not.");
-  },
-};
-
 Deno.test("timesteps that diffusers' tests list", async () => {
   const schedule = createSchedule({
     betaStart: 0.0001,
@@ -179,7 +162,7 @@ Deno.test("timesteps that diffusers' tests list", async () => {
   const start = { noise: { data: new Float32Array(4), shape: [1, 4] } };
   const steps = createSampler("pndm", { steps: 10, skipPrkSteps: false }).sample(denoise, start, {
     schedule,
-    noise: silent,
+    noise: SILENT,
   });
   while (!(await steps.next()).done);
   assert.deepEqual(asked, published.pndm_steps_offset_1_ten_steps_timesteps);

@@ -67,7 +67,8 @@ async function replay(trajectory: Case, { stepwise }: { readonly stepwise: boole
   const limit = TOLERANCE * largest;
 
   /** A variance-preserving latent as the fixture has it: in σ space where the scheduler scales its input. */
-  const stored = (latent: Latent, { alpha }: NoiseLevel) => scaled ? weightedSum([1 / alpha, latent]) : latent;
+  const stored = (latent: Latent, { alpha }: NoiseLevel) =>
+    scaled ? weightedSum([1 / alpha, latent]) : latent;
   const same = (latent: Latent, level: NoiseLevel, index: number, what: string) => {
     const difference = maxAbsDifference(stored(latent, level).data, sample(index).data);
     assert.ok(difference <= limit, `${what} ${index}: differs by ${difference}, limit ${limit}`);
@@ -75,7 +76,10 @@ async function replay(trajectory: Case, { stepwise }: { readonly stepwise: boole
 
   let calls = 0;
   const denoise: Denoiser = (latent, at) => {
-    assert.ok(Math.abs(at.timestep - timesteps[calls]!) < 2e-3, `timestep ${at.timestep}, not ${timesteps[calls]}`);
+    assert.ok(
+      Math.abs(at.timestep - timesteps[calls]!) < 2e-3,
+      `timestep ${at.timestep}, not ${timesteps[calls]}`,
+    );
     same(latent, at, calls, "input");
     return Promise.resolve(parameterise(output(calls++), latent, at, schedule.config.predictionType));
   };
@@ -96,7 +100,8 @@ async function replay(trajectory: Case, { stepwise }: { readonly stepwise: boole
 
 /** The settings that a case stands for. */
 function settings({ name, scheduler, config, set_timesteps, step_kwargs }: Case, fixture: Fixture) {
-  const { num_inference_steps: steps, timesteps, sigmas, original_inference_steps: originalSteps } = set_timesteps;
+  const { num_inference_steps: steps, timesteps, sigmas, original_inference_steps: originalSteps } =
+    set_timesteps;
   // Two things that diffusers does inside are the caller's here: σ of its own making at other timesteps, and
   // timesteps for a part of the schedule.
   const own = name === "euler_log_linear";
@@ -106,7 +111,9 @@ function settings({ name, scheduler, config, set_timesteps, step_kwargs }: Case,
     ...sampler.options,
     steps,
     timesteps: own || set_timesteps.strength !== undefined ? fixture.numbers(`${name}.timesteps`) : timesteps,
-    sigmas: own ? fixture.numbers(`${name}.sigmas`).slice(0, steps! + 1) : sigmas ?? sampler.options["sigmas"],
+    sigmas: own
+      ? fixture.numbers(`${name}.sigmas`).slice(0, steps! + 1)
+      : sigmas ?? sampler.options["sigmas"],
     originalSteps: originalSteps ?? sampler.options["originalSteps"],
     ...Object.fromEntries(Object.entries(step_kwargs).map(([key, value]) => [STEP_OPTIONS[key]!, value])),
   };

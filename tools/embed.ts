@@ -12,6 +12,7 @@ const header = "// Made by tools/embed.ts from the files beside it; change those
 export function embeddedModules(): Map<string, string> {
   const modules = new Map<string, string>();
   const files: Record<string, string> = {};
+  const components: string[] = [];
   for (const entry of readdirSync(assets, { recursive: true, encoding: "utf8" }).sort()) {
     const path = entry.replaceAll("\\", "/");
     const bytes = () => readFileSync(new URL(path, assets));
@@ -19,10 +20,14 @@ export function embeddedModules(): Map<string, string> {
       const component = path.split("/")[0]!;
       const base64 = `const base64: string =\n  "${bytes().toString("base64")}";\n`;
       modules.set(`${component}.ts`, `${header}${base64}export default base64;\n`);
+      components.push(component);
     } else if (/\.(json|txt)$/.test(path)) {
       files[path] = bytes().toString("utf8");
     }
   }
+  const imports = components.map((name) => `  ${name}: () => import("./${name}.ts"),\n`).join("");
+  const type = "Readonly<Record<string, () => Promise<{ readonly default: string }>>>";
+  modules.set("weights.ts", `${header}const weights: ${type} = {\n${imports}};\nexport default weights;\n`);
   const texts = `const files: Readonly<Record<string, string>> = ${JSON.stringify(files, null, 2)};\n`;
   modules.set("files.ts", `${header}${texts}export default files;\n`);
   return modules;

@@ -3,17 +3,32 @@ import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 
 /** Rooms from the top down; a file imports from its own room and from rooms below it. */
-const rooms = ["cli", "mod.ts", "presets", "parts", "adapters", "backends", "models", "graph", "weights", "samplers"];
+const rooms = [
+  "cli",
+  "mod.ts",
+  "presets",
+  "parts",
+  "adapters",
+  "backends",
+  "models",
+  "graph",
+  "weights",
+  "samplers",
+];
 /** Rooms at the bottom, beside each other: they import core only; core imports nothing. */
 const leaves = ["hub", "tokenizer", "image", "testing"];
 /** What a leaf may import beyond core: the suites know contracts. */
-const alsoAllowed: Readonly<Record<string, readonly string[]>> = { testing: ["backends/backend.ts", "graph", "weights"] };
+const alsoAllowed: Readonly<Record<string, readonly string[]>> = {
+  testing: ["backends/backend.ts", "graph", "weights"],
+};
 
 const problems: string[] = [];
 for (const entry of readdirSync(".", { recursive: true, encoding: "utf8" })) {
   const path = entry.replaceAll("\\", "/");
   const room = path.split("/")[0]!;
-  if (!path.endsWith(".ts") || path.endsWith("_test.ts") || ![...rooms, ...leaves, "core"].includes(room)) continue;
+  if (!path.endsWith(".ts") || path.endsWith("_test.ts") || ![...rooms, ...leaves, "core"].includes(room)) {
+    continue;
+  }
   const source = readFileSync(path, "utf8");
   for (const [, specifier] of source.matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+)"/g)) {
     const target = new URL(specifier!, `file:///${path}`).pathname.slice(1);

@@ -16,7 +16,11 @@ child.stdout.on("data", (chunk: Uint8Array) => {
   tail = (tail + new TextDecoder().decode(chunk)).slice(-4000);
 });
 child.on("close", (status) => {
-  const [, passed, failed, ignored] = tail.match(/(\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed(?: \(\d+ steps?\))?(?: \| (\d+) ignored)?/) ?? [];
-  process.stdout.write(`${passed ?? 0} passed, ${failed ?? 1} failed${ignored === undefined ? "" : `, ${ignored} skipped`}\n`);
+  const [, passed, failed, ignored] = tail.match(
+    /(\d+) passed(?: \(\d+ steps?\))? \| (\d+) failed(?: \(\d+ steps?\))?(?: \| (\d+) ignored)?/,
+  ) ?? [];
+  process.stdout.write(
+    `${passed ?? 0} passed, ${failed ?? 1} failed${ignored === undefined ? "" : `, ${ignored} skipped`}\n`,
+  );
   process.exit(status ?? 1);
 });

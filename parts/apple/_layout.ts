@@ -18,14 +18,18 @@ export type ApplePart = keyof typeof packageNames;
 
 /** A folder of Core ML models. */
 export class AppleLayout {
-  readonly #names: ReadonlySet<string>;
   readonly #folder: ModelFolder;
-  readonly #path: string;
+  readonly #models: readonly string[];
 
-  constructor(folder: ModelFolder, path: string) {
+  /** @throws {TypeError} If the files are not on disk, where alone Core ML reads them. */
+  constructor(folder: ModelFolder) {
+    if (folder.path === undefined) {
+      throw new TypeError(
+        `Cannot open the model "${folder.name}": it is in memory, but Core ML reads from disk only.`,
+      );
+    }
     this.#folder = folder;
-    this.#path = path;
-    this.#names = new Set([...folder.files].flatMap((file) => /^.*?\.(?:mlmodelc|mlpackage)(?=\/|$)/.exec(file) ?? []));
+    this.#models = modelsOf(folder);
   }
 
   /** Paths of a part's models: none, one, or its chunks in order. Chunks and compiled models come first. */
@@ -50,35 +54,33 @@ export class AppleLayout {
     );
   }
 
-  /** Names of the ControlNets. */
-  get controls(): string[] {
-    const found = [...this.#names].flatMap((name) => controlName(name) ?? []);
-    return [...new Set(found)].sort();
-  }
-
   /**
-   * Path of a ControlNet.
+   * Path of a ControlNet: `controlnet/Canny.mlmodelc` and `ControlNet_Canny.mlpackage` are both "Canny".
    *
-   * @throws {TypeError} If the folder has no such ControlNet.
+   * @throws {TypeError} If the folder has none of that name.
    */
   control(name: string): string {
-    for (const file of [...this.#names].sort()) if (controlName(file) === name) return `${this.#path}/${file}`;
-    throw new TypeError(
-      `Cannot open the ControlNet "${name}" of "${this.#folder.name}": there is none of that name, expected one of ` +
-        `${this.controls.join(", ") || "none"}.`,
-    );
+    const names = new Map(this.#models.flatMap((file) => {
+      const [, name] = /^(?:controlnet\/|ControlNet_)([^/]+)\.\w+$/.exec(file) ?? [];
+      return name === undefined ? [] : [[name, file]];
+    }));
+    const file = names.get(name);
+    if (file !== undefined) return `${this.#folder.path}/${file}`;
+    const found = names.size === 0 ? "it has none" : `expected one of ${[...names.keys()].sort().join(", ")}`;
+    throw new TypeError(`Cannot open the ControlNet "${name}" of "${this.#folder.name}": ${found}.`);
   }
 
   #model(part: ApplePart, chunk?: number): string | undefined {
     const title = chunk === undefined ? part : `${part}Chunk${chunk}`;
     const source = chunk === undefined ? packageNames[part] : `${packageNames[part]}_chunk${chunk}`;
-    const name = [`${title}.mlmodelc`, `${title}.mlpackage`].find((name) => this.#names.has(name)) ??
-      [...this.#names].find((name) => !name.includes("/") && name.endsWith(`_${source}.mlpackage`));
-    return name && `${this.#path}/${name}`;
+    const file = [`${title}.mlmodelc`, `${title}.mlpackage`].find((name) => this.#models.includes(name)) ??
+      this.#models.find((name) => !name.includes("/") && name.endsWith(`_${source}.mlpackage`));
+    return file && `${this.#folder.path}/${file}`;
   }
 }
 
-/** `controlnet/Canny.mlmodelc` and `ControlNet_canny.mlpackage` are ControlNets. */
-function controlName(file: string): string | undefined {
-  return /^(?:controlnet\/|ControlNet_)([^/]+)\.\w+$/.exec(file)?.[1];
+/** Core ML models of a folder, by their paths in it. */
+export function modelsOf({ files }: ModelFolder): string[] {
+  const models = [...files].flatMap((file) => /^.*?\.(?:mlmodelc|mlpackage)(?=\/|$)/.exec(file) ?? []);
+  return [...new Set(models)].sort();
 }

@@ -1,51 +1,47 @@
-/**
- * What a compiled model says about itself.
- */
+/** What a compiled model says about itself, and whether it is what it should be. */
 import type { Port, Runner } from "../../backends/backend.ts";
 import { UnsupportedModelError } from "../../core/errors.ts";
 
-/**
- * The input of a name.
- *
- * @throws {UnsupportedModelError} If the model has none, or it is of another rank.
- */
-export function inputPort({ inputs }: Runner, name: string, rank: number, part: string): Port {
-  const port = inputs.find((port) => port.name === name);
-  if (port?.shape.length === rank) return port;
-  const found = inputs.map(({ name, shape }) => `${name} [${shape}]`).join(", ");
-  throw new UnsupportedModelError(
-    `Cannot use this model as ${part}: it takes ${found}, expected "${name}" with ${rank} dimensions.`,
-  );
+/** The inputs that a part must have, with their ranks, and those that it may have. */
+export interface ExpectedInputs<Name extends string> {
+  /** What the part is, for messages. */
+  readonly part: string;
+  readonly inputs: Readonly<Record<Name, number>>;
+  readonly optional?: (name: string) => boolean;
 }
 
 /**
- * Checks that a model takes nothing that nobody will give it.
+ * The ports of a part.
  *
- * @throws {UnsupportedModelError} If it does.
+ * @throws {UnsupportedModelError} If one is missing or of another rank, or if there are others.
  */
-export function refuseOtherInputs({ inputs }: Runner, known: (name: string) => boolean, part: string): void {
-  const others = inputs.map(({ name }) => name).filter((name) => !known(name));
-  if (others.length === 0) return;
-  throw new UnsupportedModelError(
-    `Cannot use this model as ${part}: it also takes ${others.join(", ")}. Expected a model of Stable Diffusion 1.x or 2.x.`,
+export function portsOf<Name extends string>(
+  { inputs }: Runner,
+  { part, inputs: expected, optional = () => false }: ExpectedInputs<Name>,
+): Record<Name, Port> {
+  const names = Object.keys(expected) as Name[];
+  const found = names.map((name) =>
+    inputs.find((port) => port.name === name && port.shape.length === expected[name])
   );
+  const others = inputs.filter(({ name }) => !names.includes(name as Name) && !optional(name));
+  if (found.includes(undefined) || others.length > 0) {
+    const own = inputs.map(({ name, shape }) => `${name} [${shape}]`).join(", ");
+    throw new UnsupportedModelError(
+      `Cannot use this model as ${part}: it takes ${own}, expected ${names.join(", ")}, as models of ` +
+        `Stable Diffusion 1.x and 2.x do.`,
+    );
+  }
+  return Object.fromEntries(names.map((name, i) => [name, found[i]])) as Record<Name, Port>;
 }
 
-/**
- * Checks the sizes of a latent or a picture against the ones that the model was compiled for.
- *
- * @param scale Picture pixels per pixel of the tensor.
- * @throws {RangeError} If they differ.
- */
-export function checkSize(shape: readonly number[], { shape: compiled }: Port, scale: number, part: string): void {
-  const [height, width] = [compiled[2]!, compiled[3]!];
-  const fits = (size: number | string, asked: number) => typeof size === "string" || size === asked;
-  if (fits(height, shape[2]!) && fits(width, shape[3]!)) return;
-  const pixels = (height: number | string, width: number | string) => `${Number(width) * scale} × ${Number(height) * scale}`;
-  throw new RangeError(
-    `Cannot run ${part} for a picture of ${pixels(shape[2]!, shape[3]!)} pixels: this model was compiled for ` +
-      `${pixels(height, width)}. Ask for that size, or convert the model for the other.`,
-  );
+/** Makes something of a loaded model; frees the model if that fails. */
+export async function wrap<T>(runner: Runner, make: (runner: Runner) => T): Promise<T> {
+  try {
+    return make(runner);
+  } catch (error) {
+    await runner[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** A port's size along an axis, where it is fixed. */

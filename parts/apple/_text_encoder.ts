@@ -1,13 +1,13 @@
-/**
- * Apple's text encoder: one row of token ids, as floats.
- */
+/** Apple's text encoder: one row of token ids, as floats. */
 import type { AnyTensor, Port, Runner, RunOptions } from "../../backends/backend.ts";
 import { UnsupportedModelError } from "../../core/errors.ts";
 import type { TextEncoder } from "../../core/parts.ts";
 import type { Tokenizer } from "../../core/tokenizer.ts";
 import { clipTextEncoder } from "../text_encoder.ts";
-import { BatchedRunner } from "./_batched_runner.ts";
-import { inputPort, refuseOtherInputs } from "./_ports.ts";
+import { FixedRunner } from "./_fixed_runner.ts";
+import { portsOf, wrap } from "./_ports.ts";
+
+const part = "the text encoder";
 
 /** Puts tokenizer and model together. */
 export function appleTextEncoder(tokenizer: Tokenizer, load: () => Promise<Runner>): TextEncoder {
@@ -16,10 +16,10 @@ export function appleTextEncoder(tokenizer: Tokenizer, load: () => Promise<Runne
     async load(clipSkip) {
       if (clipSkip > 0) {
         throw new UnsupportedModelError(
-          `Cannot skip ${clipSkip} layers of the text encoder: this model was compiled with its last layer as output.`,
+          `Cannot skip ${clipSkip} layers of ${part}: the compiled model ends with its last one.`,
         );
       }
-      return new ClipRunner(await load());
+      return await wrap(await load(), (runner) => new ClipRunner(runner));
     },
   });
 }
@@ -31,18 +31,20 @@ class ClipRunner implements Runner {
   readonly #runner: Runner;
 
   constructor(runner: Runner) {
-    const ids = inputPort(runner, "input_ids", 2, "the text encoder");
-    refuseOtherInputs(runner, (name) => name === "input_ids", "the text encoder");
-    this.#runner = new BatchedRunner(runner, ids);
+    const { input_ids: main } = portsOf(runner, { part, inputs: { input_ids: 2 } });
+    this.#runner = new FixedRunner(runner, { part, main, scale: 1 });
     this.inputs = runner.inputs;
     this.outputs = runner.outputs;
   }
 
-  run({ input_ids }: Readonly<Record<string, AnyTensor>>, options?: RunOptions): Promise<Record<string, AnyTensor>> {
+  run(
+    { input_ids }: Readonly<Record<string, AnyTensor>>,
+    options?: RunOptions,
+  ): Promise<Record<string, AnyTensor>> {
     return this.#runner.run({ input_ids: input_ids! }, options);
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#runner[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#runner[Symbol.asyncDispose]();
   }
 }

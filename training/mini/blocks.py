@@ -58,11 +58,9 @@ class Attention(nn.Module):
             key = value = split(self.to_kv(context))
         else:
             key, value = split(self.to_k(context)), split(self.to_v(context))
-        if self.activation == "softmax":
-            out = F.scaled_dot_product_attention(query, key, value)
-        else:
-            weights = (query @ key.mT * query.shape[-1] ** -0.5).relu()
-            out = (weights / key.shape[-2] if self.length_norm else weights) @ value
+        scores = query * query.shape[-1] ** -0.5 @ key.mT
+        weights = scores.softmax(-1).to(value.dtype) if self.activation == "softmax" else scores.relu()
+        out = (weights / key.shape[-2] if self.length_norm else weights) @ value
         return self.to_out[0](out.transpose(1, 2).flatten(2))
 
 

@@ -16,7 +16,7 @@ CELL = 8
 GRID = SIZE // CELL
 LAYERS = ((16, 2), (32, 2), (48, 1), (64, 2), (96, 1), (96, 1), (96, 1), (96, 1))
 OUTPUTS = len(KINDS) + len(COLOUR_NAMES) + 4
-THRESHOLD = 0.5
+THRESHOLD = 0.3
 
 
 class Detector(nn.Module):

@@ -35,12 +35,13 @@ def networks(name: str) -> tuple[UNet, nn.Module]:
     return net, reader
 
 
-def main(name: str, samples: int, batch: int, rate: float, finish: int, auxiliary: float, dropout: float = 0.1) -> None:
+def main(name: str, samples: int, batch: int, rate: float, finish: int, auxiliary: float, compiled: bool, dropout: float = 0.1) -> None:
     net, reader = networks(name)
     frozen, data = Frozen(tokens(), scaling_factor(None), with_vae=False), Latents(FOLDER)
     run = Run(name, {"unet": net, "head": reader}, muon.optimizers([net, reader], rate), ema=0.9995)
     steps, seen = samples // batch, len(data.shards)
     print(f"{len(data)} scenes, {sum(p.numel() for p in net.parameters())} parameters, step {run.count} of {steps}", flush=True)
+    forward = torch.compile(net) if compiled else net
     while run.count < steps:
         if run.count % 500 == 0:
             data.refresh()
@@ -51,7 +52,7 @@ def main(name: str, samples: int, batch: int, rate: float, finish: int, auxiliar
         warmup = min(1.0, (run.count + 1) / 300)
         run.rate(warmup * min(1.0, max(steps - run.count, 1) * batch / finish if finish else 1.0))
         with autocast():
-            v, middle = net(noised(part.latents, noise, t), t, context, features=True)
+            v, middle = forward(noised(part.latents, noise, t), t, context, features=True)
             logits = reader(middle).float().split([1 + len(KINDS), 1 + len(COLOUR_NAMES)], 1)
         error = (v.float() - velocity(part.latents, noise, t)).square().mean((1, 2, 3))
         loss, layout = (losses.min_snr_weight(t) * error).mean(), losses.layout_loss(*logits, part.layout)
@@ -68,6 +69,7 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--finish", type=int, default=0, help="samples over which the rate falls to zero at the end")
     parser.add_argument("--auxiliary", type=float, default=0.03)
+    parser.add_argument("--compiled", action="store_true", help="torch.compile: minutes at the start, then 1.35 × as fast on a CPU")
     options = vars(parser.parse_args())
     relu = options.pop("relu")
     options["samples"] = options["samples"] or (300_000 if relu else 3_000_000)

@@ -112,7 +112,7 @@ def calibrate(per_prompt: int = 2) -> dict[str, dict[str, float]]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--count", type=int, default=12_000)
     parser.add_argument("--rate", type=float, default=2e-3)

@@ -1,4 +1,4 @@
-"""Stage 1, the autoencoder on crops, whole pictures for the last sixth: python -m stages.vae"""
+"""Stage 1, the autoencoder on crops, then whole pictures: python -m stages.vae"""
 
 import argparse
 
@@ -9,14 +9,13 @@ from mini import muon, pool, vae
 from mini.run import DEVICE, Run, autocast, cosine
 
 
-def main(steps: int, batch: int, rate: float, crop: int = 64) -> None:
+def main(steps: int, batch: int, rate: float, whole_from: int, crop: int = 64) -> None:
     model = vae.create().to(DEVICE)
     run = Run("vae", {"vae": model}, muon.optimizers([model], rate), ema=0.998)
     pictures = pool.load()
     while run.count < steps:
         rng = numpy.random.default_rng(run.count)
-        whole = run.count >= steps * 5 // 6
-        size, count = (128, batch // 3) if whole else (crop, batch)
+        size, count = (128, batch // 3) if run.count >= whole_from else (crop, batch)
         rows, tops, lefts = rng.integers(len(pictures), size=count), *rng.integers(129 - size, size=(2, count))
         crops = [pictures[r, :, t : t + size, l : l + size] for r, t, l in zip(rows, tops, lefts)]
         x = torch.from_numpy(numpy.stack(crops)).to(DEVICE).float() / 127.5 - 1
@@ -30,7 +29,8 @@ def main(steps: int, batch: int, rate: float, crop: int = 64) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--steps", type=int, default=5000)
+    parser.add_argument("--steps", type=int, default=4600)
+    parser.add_argument("--whole-from", type=int, default=2900, help="step from which whole pictures take the place of crops")
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rate", type=float, default=2e-3)
     main(**vars(parser.parse_args()))

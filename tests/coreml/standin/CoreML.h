@@ -39,6 +39,7 @@ enum {
   MLMultiArrayDataType _dataType;
   NSArray *_shape;
   NSArray *_strides;
+  NSInteger _rank, _sizes[8], _steps[8];
 }
 @property (readonly, nonatomic) void *dataPointer;
 @property (readonly, nonatomic) MLMultiArrayDataType dataType;

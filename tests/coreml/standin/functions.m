@@ -115,12 +115,14 @@ static void vae_encoder(NSDictionary *in, NSDictionary *out) {
 static void controlnet(NSDictionary *in, NSDictionary *out) {
   MLMultiArray *sample = [in objectForKey:@"sample"], *picture = [in objectForKey:@"controlnet_cond"];
   MLMultiArray *timestep = [in objectForKey:@"timestep"];
-  for (NSInteger n = 0; n < (NSInteger)[out count]; n++) {
-    MLMultiArray *residual = [out objectForKey:[NSString stringWithFormat:@"additional_residual_%ld", (long)n]];
-    for (NSInteger i = 0; i < residual.count; i++) {
-      NSInteger row = i / row_size(residual), ramp = i % row_size(residual) % 7;
-      double value = mean_of_row(picture, row) * 0.1 * (n + 1) + mean_of_row(sample, row) * 0.05;
-      [residual put:value + [timestep at:row] * 0.0001 + ramp * 0.001 at:i];
+  for (NSInteger row = 0; row < size(sample, 0); row++) {
+    double seen = mean_of_row(picture, row) * 0.1, noisy = mean_of_row(sample, row) * 0.05;
+    double time = [timestep at:row] * 0.0001;
+    for (NSInteger n = 0; n < (NSInteger)[out count]; n++) {
+      MLMultiArray *residual = [out objectForKey:[NSString stringWithFormat:@"additional_residual_%ld", (long)n]];
+      for (NSInteger i = 0; i < row_size(residual); i++) {
+        [residual put:seen * (n + 1) + noisy + time + i % 7 * 0.001 at:row * row_size(residual) + i];
+      }
     }
   }
 }

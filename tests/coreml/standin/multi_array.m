@@ -45,6 +45,18 @@ struct block {
 @implementation MLMultiArray
 @synthesize dataType = _dataType, shape = _shape, strides = _strides;
 
+- (void)setShape:(NSArray *)shape strides:(NSArray *)strides dataType:(MLMultiArrayDataType)dataType {
+  _dataType = dataType;
+  _shape = [shape copy];
+  _strides = [strides copy];
+  _rank = [shape count];
+  if (_rank > 8) standin_abort("%d dimensions", (int)_rank);
+  for (NSInteger axis = 0; axis < _rank; axis++) {
+    _sizes[axis] = [[shape objectAtIndex:axis] integerValue];
+    _steps[axis] = [[strides objectAtIndex:axis] integerValue];
+  }
+}
+
 - (instancetype)initWithDataPointer:(void *)dataPointer
                               shape:(NSArray *)shape
                            dataType:(MLMultiArrayDataType)dataType
@@ -65,9 +77,7 @@ struct block {
   if ((self = [super init])) {
     _bytes = dataPointer;
     _deallocator = deallocator;
-    _dataType = dataType;
-    _shape = [shape copy];
-    _strides = [strides copy];
+    [self setShape:shape strides:strides dataType:dataType];
   }
   return self;
 }
@@ -85,9 +95,7 @@ struct block {
     _bytes = malloc(size);
     memset(_bytes, 0xFF, size); /* not a number, wherever nothing is put */
     _ours = YES;
-    _dataType = dataType;
-    _shape = [shape copy];
-    _strides = [strides copy];
+    [self setShape:shape strides:strides dataType:dataType];
   }
   return self;
 }
@@ -107,16 +115,15 @@ struct block {
 
 - (NSInteger)count {
   NSInteger count = 1;
-  for (NSNumber *size in _shape) count *= [size integerValue];
+  for (NSInteger axis = 0; axis < _rank; axis++) count *= _sizes[axis];
   return count;
 }
 
 - (void *)element:(NSInteger)index {
   NSInteger offset = 0;
-  for (NSInteger axis = [_shape count] - 1; axis >= 0; axis--) {
-    NSInteger size = [[_shape objectAtIndex:axis] integerValue];
-    offset += index % size * [[_strides objectAtIndex:axis] integerValue];
-    index /= size;
+  for (NSInteger axis = _rank - 1; axis >= 0; axis--) {
+    offset += index % _sizes[axis] * _steps[axis];
+    index /= _sizes[axis];
   }
   return _bytes + offset * element_size(_dataType);
 }

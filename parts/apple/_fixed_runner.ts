@@ -1,37 +1,53 @@
-/**
- * A model that was compiled for a number of rows, run on any number.
- */
+/** A model that was compiled for a number of rows and for one size, behind a runner for any number of rows. */
 import type { AnyTensor, Port, Runner, RunOptions } from "../../backends/backend.ts";
 import { concatRows, sliceRows, type Tensor } from "../../core/tensor.ts";
 import { fixedSize } from "./_ports.ts";
 
+/** How to speak of the sizes of a model's main input. */
+export interface FixedSizes {
+  /** What the model is, for messages: "the UNet". */
+  readonly part: string;
+  /** Its main input, `[rows, …]`; a latent or a picture is `[rows, channels, height, width]`. */
+  readonly main: Port;
+  /** Picture pixels per pixel of the main input. */
+  readonly scale: number;
+}
+
 /**
- * Cuts the rows of all inputs into groups of the compiled size, fills the last group up with copies of the last
+ * Cuts the rows of all inputs into groups of the compiled number, fills the last group up with copies of the last
  * row, and joins the outputs. Rows that fit as they are pass through untouched, kept outputs too.
  */
-export class BatchedRunner implements Runner {
+export class FixedRunner implements Runner {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
   readonly #runner: Runner;
-  readonly #batch: number | undefined;
+  readonly #sizes: FixedSizes;
 
-  /** Takes the runner over; its batch is the first size of the input called `main`. */
-  constructor(runner: Runner, main: Port) {
+  /** Takes the runner over. */
+  constructor(runner: Runner, sizes: FixedSizes) {
     this.inputs = runner.inputs;
     this.outputs = runner.outputs;
     this.#runner = runner;
-    this.#batch = fixedSize(main, 0);
+    this.#sizes = sizes;
   }
 
   /** Whether so many rows pass through untouched, so that outputs can be kept. */
   fits(rows: number): boolean {
-    return this.#batch === undefined || this.#batch === rows;
+    const batch = fixedSize(this.#sizes.main, 0);
+    return batch === undefined || batch === rows;
   }
 
-  async run(inputs: Readonly<Record<string, AnyTensor>>, options?: RunOptions): Promise<Record<string, AnyTensor>> {
-    const rows = Math.max(...Object.values(inputs).map(({ shape }) => shape[0] ?? 1));
+  /** @throws {RangeError} If the main input has another size than the model was compiled for. */
+  async run(
+    inputs: Readonly<Record<string, AnyTensor>>,
+    options?: RunOptions,
+  ): Promise<Record<string, AnyTensor>> {
+    const { main } = this.#sizes;
+    const { shape } = inputs[main.name]!;
+    this.#checkSize(shape);
+    const rows = shape[0]!;
     if (this.fits(rows)) return await this.#runner.run(inputs, options);
-    const batch = this.#batch!;
+    const batch = fixedSize(main, 0)!;
     const host = new Map<string, Tensor>();
     for (const [name, input] of Object.entries(inputs)) host.set(name, await toHost(input));
     const groups: Record<string, Tensor>[] = [];
@@ -45,8 +61,23 @@ export class BatchedRunner implements Runner {
     }));
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#runner[Symbol.asyncDispose]();
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#runner[Symbol.asyncDispose]();
+  }
+
+  #checkSize(shape: readonly number[]): void {
+    const { part, main, scale } = this.#sizes;
+    if (
+      main.shape.length < 4 || [2, 3].every((axis) => (fixedSize(main, axis) ?? shape[axis]) === shape[axis])
+    ) return;
+    const pixels = (sizes: readonly (number | string)[]) =>
+      `${Number(sizes[3]) * scale} × ${Number(sizes[2]) * scale}`;
+    throw new RangeError(
+      `Cannot run ${part} for a picture of ${pixels(shape)} pixels: it was compiled for ${
+        pixels(main.shape)
+      }. ` +
+        `Ask for that size, or convert the model for the other.`,
+    );
   }
 }
 

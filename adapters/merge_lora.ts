@@ -1,0 +1,61 @@
+/**
+ * LoRA merged into the weights of a model: nothing is left to do when the network runs.
+ *
+ * @module
+ */
+import { WeightsError } from "../core/errors.ts";
+import { readFloat32, toFloat16 } from "../weights/convert.ts";
+import { type ComputedTensor, overrideWeights } from "../weights/override.ts";
+import { dequantised } from "../weights/quantise.ts";
+import { renameWeights } from "../weights/rename.ts";
+import type { Weights } from "../weights/weights.ts";
+import { type ActiveLora, activeLayers, type LoraTarget } from "./lora.ts";
+import { addChanges } from "./_matrices.ts";
+
+/**
+ * A view of a network's weights with LoRAs merged: W + Σ scale · ΔW, computed when a tensor is read, so that there
+ * is never a second copy of the model. Changed tensors are float32, or float16 where the model has 8 bits (they are
+ * no longer quantised and lose their `.scale`); all others keep their type and their place on disk. Disposing the
+ * view disposes `weights`.
+ *
+ * @param target Which network these weights are of.
+ * @throws {WeightsError} If a LoRA changes a weight that is not there.
+ * @throws {RangeError} If a scale is not a finite number.
+ *
+ * @example
+ * ```ts ignore
+ * const merged = mergeLora(weights, "unet", [{ lora: style, scale: 0.8 }, { lora: detail, scale: 0.3 }]);
+ * const runner = await backend.load({ kind: "graph", graph, weights: merged });
+ * ```
+ */
+export function mergeLora(weights: Weights, target: LoraTarget, loras: readonly ActiveLora[]): Weights {
+  const plain = dequantised(weights);
+  const computed = new Map<string, ComputedTensor>();
+  const dropped = new Set<string>();
+  for (const [module, layers] of activeLayers(loras, target)) {
+    const key = `${module}.weight`;
+    const info = weights.info(key);
+    if (info === undefined) {
+      throw new WeightsError(`Cannot merge LoRA: it changes "${key}", but the model has no such weight.`);
+    }
+    const narrow = info.dtype === "I8";
+    if (narrow) dropped.add(`${key}.scale`);
+    computed.set(key, {
+      dtype: narrow ? "F16" : "F32",
+      shape: info.shape,
+      async read() {
+        const weight = await readFloat32(plain, key);
+        addChanges(weight, layers);
+        const { buffer, byteOffset, byteLength } = narrow ? toFloat16(weight) : weight;
+        return new Uint8Array(buffer, byteOffset, byteLength);
+      },
+    });
+  }
+  return overrideWeights(without(weights, dropped), computed);
+}
+
+function without(weights: Weights, dropped: ReadonlySet<string>): Weights {
+  if (dropped.size === 0) return weights;
+  const kept = [...weights.names()].filter((name) => !dropped.has(name));
+  return renameWeights(weights, new Map(kept.map((name) => [name, name])));
+}

@@ -1,0 +1,88 @@
+/**
+ * Reads LoRA files of every common kind for Stable Diffusion 1.x and 2.x: kohya and LyCORIS (LoCon, LoHa), PEFT,
+ * diffusers old and new. Which modules there are comes from the model, never from the file.
+ *
+ * @module
+ */
+import { WeightsError } from "../core/errors.ts";
+import type { Weights } from "../weights/weights.ts";
+import { checkArchitecture } from "./_architecture.ts";
+import { parseKey, type Role } from "./_lora_keys.ts";
+import { readAdapterSettings } from "./_lora_metadata.ts";
+import { spellings } from "./_lora_names.ts";
+import { readLayer } from "./_read_layer.ts";
+import type { Lora, LoraLayer } from "./lora.ts";
+import type { LoraModules } from "./lora_modules.ts";
+
+/** A file of tensors with, perhaps, the metadata of its header. */
+export interface LoraFile extends Weights {
+  /** The `__metadata__` of a safetensors header. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** Options of {@linkcode readLora}. */
+export interface ReadLoraOptions {
+  /** Whether keys that belong to no module of the model are an error, or a list in the result. @default {true} */
+  readonly strict?: boolean;
+}
+
+/**
+ * Reads a LoRA into memory and checks every number of it. The file may be closed afterwards.
+ *
+ * @param modules What the model has, see {@linkcode loraModules}. A LoRA for the UNet alone may be read without the
+ * text encoder's modules; the rest is unmatched then.
+ * @throws {UnsupportedModelError} If the file holds an adapter of another kind (DoRA, LoKr, full differences, …).
+ * @throws {WeightsError} If it was made for another architecture, has keys without a module, or has factors that do
+ * not fit together, are missing, are not finite, or have rank 0 or alpha 0.
+ *
+ * @example
+ * ```ts ignore
+ * import { loraModules, readLora } from "@mobile-diffusion/sdk/adapters";
+ * import { openSafetensors } from "@mobile-diffusion/sdk/weights";
+ *
+ * await using file = await openSafetensors("style.safetensors");
+ * const lora = await readLora(file, { unet: loraModules(unetGraph), textEncoder: loraModules(textEncoderGraph) });
+ * ```
+ */
+export async function readLora(
+  file: LoraFile,
+  modules: LoraModules,
+  { strict = true }: ReadLoraOptions = {},
+): Promise<Lora> {
+  const groups = new Map<string, Map<Role, string>>();
+  const unmatched: string[] = [];
+  for (const key of file.names()) {
+    const parsed = parseKey(key);
+    if (parsed === undefined) {
+      unmatched.push(key);
+      continue;
+    }
+    const group = groups.get(parsed.stem) ?? new Map<Role, string>();
+    groups.set(parsed.stem, group.set(parsed.role, key));
+  }
+  checkArchitecture(file, groups, modules);
+  const settings = readAdapterSettings(file.metadata ?? {});
+  const places = spellings(modules);
+  const layers: LoraLayer[] = [];
+  for (const [stem, keys] of groups) {
+    const place = places.get(stem);
+    if (place === undefined) {
+      unmatched.push(...keys.values());
+      continue;
+    }
+    const shape = modules[place.target]!.get(place.module)!;
+    layers.push(await readLayer(file, keys, { ...place, shape, settings: settings[place.target] }));
+  }
+  if (unmatched.length > 0 && (strict || layers.length === 0)) throw strangers(unmatched, layers);
+  if (layers.length === 0) throw new WeightsError("Cannot load LoRA: the file is empty, expected pairs of factors.");
+  return { layers, unmatched };
+}
+
+function strangers(keys: readonly string[], layers: readonly LoraLayer[]): WeightsError {
+  const some = keys.slice(0, 3).map((key) => `"${key}"`).join(", ");
+  const more = keys.length > 3 ? ` and ${keys.length - 3} more` : "";
+  const end = layers.length === 0
+    ? "no key fits the model."
+    : `${layers.length} layers do. Read it with strict: false to leave these keys out.`;
+  return new WeightsError(`Cannot load LoRA: ${some}${more} belong to no layer of the model; ${end}`);
+}

@@ -1,0 +1,105 @@
+/**
+ * A program whose weights the runtime maps from their files: 1.1 times their size in memory, where handing them over
+ * takes 2.7 times (Stable Diffusion 1.5's UNet, float32).
+ *
+ * The runtime only reads files of the model's folder, and no symbolic links that lead out of it. A model in memory has
+ * no folder of its own, so we say that it is the root of the file system, and name each file by its path from there.
+ * Tensors that are in no file (merged adapters, fresh 8-bit weights), or of a type that the runtime cannot cast, are
+ * written to a scratch file first.
+ */
+import type { OperatorSupport } from "../graph/onnx.ts";
+import { castWeights } from "../weights/cast.ts";
+import { renameWeights } from "../weights/rename.ts";
+import { openSafetensors } from "../weights/safetensors.ts";
+import type { WeightInfo, Weights } from "../weights/weights.ts";
+import { writeSafetensors } from "../weights/write_safetensors.ts";
+import {
+  type BoundGraph,
+  fixedDimensions,
+  type Location,
+  storedTypes,
+  writeProgram,
+} from "./_graph_program.ts";
+import type { Program } from "./_program.ts";
+
+/** Options of {@linkcode mappedProgram}. */
+export interface MappedProgramOptions {
+  readonly support: OperatorSupport;
+  readonly dimensions: Readonly<Record<string, number>> | undefined;
+  /** Folder for a scratch file; the system's when undefined. */
+  readonly scratchFolder: string | undefined;
+}
+
+/** Writes a mapped program. Rejects where files cannot be mapped or a scratch file cannot be written. */
+export async function mappedProgram(bound: BoundGraph, options: MappedProgramOptions): Promise<Program> {
+  const { graph, weights, compute, keys } = bound;
+  const { root, locate } = await fromRoot();
+  const homeless = keys.filter((key) => !isMappable(weights.info(key)!));
+  const scratch = await writeScratch(
+    castWeights(
+      renameWeights(weights, new Map(homeless.map((key) => [key, key]))),
+      compute === "float16" ? "F16" : "F32",
+    ),
+    options.scratchFolder,
+  );
+  const info = (key: string) => scratch?.info(key) ?? weights.info(key);
+  try {
+    return {
+      name: graph.name,
+      model: writeProgram(
+        { ...bound, weights: { ...weights, info } },
+        options.support,
+        (_, info) => locate(info),
+      ),
+      dimensions: fixedDimensions(graph, options.dimensions),
+      folder: root,
+      async *files() {},
+      release: async () => await scratch?.[Symbol.asyncDispose](),
+    };
+  } catch (error) {
+    await scratch?.[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+function isMappable({ dtype, file }: WeightInfo): boolean {
+  return file !== undefined && storedTypes[dtype] !== undefined;
+}
+
+/** The root of the file system, and the way from there to a tensor. */
+async function fromRoot(): Promise<{ root: string; locate: (info: WeightInfo) => Location }> {
+  const { isAbsolute, parse, relative, resolve } = await import("node:path");
+  const { root } = parse(resolve("."));
+  const locate = ({ file }: WeightInfo) => {
+    const { path, offset, length } = file!;
+    const location = relative(root, resolve(path));
+    if (isAbsolute(location)) throw new RangeError(`"${path}" is on another drive than "${root}"`);
+    return { location: location.replaceAll("\\", "/"), offset, length };
+  };
+  return { root, locate };
+}
+
+/** Writes weights to a file of their own; nothing when there are none. Disposing the result removes the file. */
+async function writeScratch(weights: Weights, parent: string | undefined): Promise<Weights | undefined> {
+  if ([...weights.names()].length === 0) return undefined;
+  const { mkdtemp, rm } = await import("node:fs/promises");
+  const { tmpdir } = await import("node:os");
+  const { join } = await import("node:path");
+  const folder = await mkdtemp(join(parent ?? tmpdir(), "mobile-diffusion-"));
+  const remove = () => rm(folder, { recursive: true, force: true });
+  try {
+    const path = join(folder, "weights.safetensors");
+    await writeSafetensors(path, weights);
+    const file = await openSafetensors(path);
+    return {
+      ...file,
+      async [Symbol.asyncDispose]() {
+        await file[Symbol.asyncDispose]();
+        await remove();
+      },
+    };
+  } catch (error) {
+    await remove();
+    throw error;
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * The two ways to an engine: in a worker, so that the event loop stays free, or in place, for where a worker
+ * cannot be.
+ *
+ * @module
+ */
+import { type Answer, answer, type Question, resultOf } from "./_protocol.ts";
+
+/** Puts questions to an engine, one at a time. */
+export interface EnginePort {
+  /** Asks, and hands `transfer` over. */
+  ask(question: Question, transfer: Transferable[]): Promise<unknown>;
+  /** Ends the engine. */
+  close(): void;
+}
+
+/** Starts an engine in a worker of its own. */
+export function workerPort(): Promise<EnginePort> {
+  const worker = new Worker(new URL("./_worker.ts", import.meta.url), { type: "module", name: "coreml" });
+  return Promise.resolve({
+    async ask(question: Question, transfer: Transferable[]) {
+      const answered = Promise.withResolvers<Answer>();
+      worker.onmessage = ({ data }) => answered.resolve(data);
+      worker.onerror = (event) => {
+        event.preventDefault();
+        answered.reject(new Error(event.message));
+      };
+      worker.postMessage(question, transfer);
+      return resultOf(await answered.promise);
+    },
+    close: () => worker.terminate(),
+  });
+}
+
+/** Starts an engine on this thread. */
+export async function localPort(): Promise<EnginePort> {
+  const { Engine } = await import("./_engine.ts");
+  const engine = new Engine();
+  return {
+    ask: (question) => Promise.resolve(answer(engine, question)).then(resultOf),
+    close: () => engine.close(),
+  };
+}

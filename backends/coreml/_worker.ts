@@ -1,0 +1,16 @@
+/**
+ * The worker's program: an engine behind a message port.
+ *
+ * @module
+ */
+import { Engine } from "./_engine.ts";
+import { answer, type Question } from "./_protocol.ts";
+
+const port = globalThis as unknown as Pick<Worker, "postMessage" | "onmessage">;
+const engine = new Engine();
+
+port.onmessage = ({ data: question }: MessageEvent<Question>) => {
+  const message = answer(engine, question);
+  const tensors = "result" in message && message.result instanceof Map ? [...message.result.values()] : [];
+  port.postMessage(message, tensors.flatMap((tensor) => "data" in tensor ? [tensor.data.buffer] : []));
+};

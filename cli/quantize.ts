@@ -1,0 +1,81 @@
+/**
+ * `quantize MODEL --out FOLDER [--dtype int8|float16]`: writes a smaller copy of a model folder.
+ *
+ * @module
+ */
+import { copyFile, mkdir, stat } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import process from "node:process";
+import { localFolder } from "../parts/model_folder.ts";
+import { castWeights, openWeights, quantised, writeSafetensors } from "../weights/mod.ts";
+import { align } from "./table.ts";
+import { parseArguments, UsageError } from "./usage.ts";
+
+/** Runs the command. */
+export async function quantize(args: string[]): Promise<void> {
+  const given = parseArguments(args, {
+    out: { type: "string", short: "o" },
+    dtype: { type: "string" },
+    variant: { type: "string" },
+  });
+  const [path, ...rest] = given.words;
+  const out = given.text("out");
+  if (path === undefined || rest.length > 0 || out === undefined) {
+    throw new UsageError("Expected one model and a folder to write: quantize MODEL --out FOLDER.");
+  }
+  const sizes = await quantizeModel(path, out, given.text("dtype") ?? "int8", given.text("variant"));
+  const rows = sizes.map(({ component, before, after }) => [
+    component,
+    `${(before / 1e6).toFixed(1)} MB`,
+    `${(after / 1e6).toFixed(1)} MB`,
+  ]);
+  process.stdout.write(`${align([["component", "before", "after"], ...rows]).join("\n")}\n`);
+}
+
+/** What became of a component's weights, in bytes. */
+export interface ComponentSizes {
+  /** Its folder. */
+  readonly component: string;
+  /** Size of its weights before. */
+  readonly before: number;
+  /** Size of its weights after. */
+  readonly after: number;
+}
+
+/** Copies a model folder, with the weights of every component in another element type. */
+export async function quantizeModel(
+  path: string,
+  out: string,
+  dtype: string,
+  variant?: string,
+): Promise<ComponentSizes[]> {
+  if (dtype !== "int8" && dtype !== "float16") {
+    throw new UsageError(`Cannot quantize to --dtype ${dtype}: expected int8 or float16.`);
+  }
+  const { files } = await localFolder(path);
+  const components = new Set<string>();
+  for (const file of files) {
+    if (/\.(safetensors|safetensors\.index\.json)$/.test(file)) components.add(dirname(file));
+    else if (/\.(json|txt)$/.test(file)) {
+      await mkdir(dirname(join(out, file)), { recursive: true });
+      await copyFile(join(path, file), join(out, file));
+    }
+  }
+  if (components.size === 0) {
+    throw new TypeError(`Cannot quantize "${path}": it holds no safetensors, expected a diffusers folder.`);
+  }
+  const sizes: ComponentSizes[] = [];
+  for (const component of [...components].sort()) {
+    await using weights = await openWeights(join(path, component), variant === undefined ? {} : { variant });
+    const before = [...weights.names()].reduce((sum, name) => sum + weights.info(name)!.byteLength, 0);
+    const target = join(
+      out,
+      component,
+      component.startsWith("text_encoder") ? "model.safetensors" : "diffusion_pytorch_model.safetensors",
+    );
+    await mkdir(dirname(target), { recursive: true });
+    await writeSafetensors(target, dtype === "int8" ? quantised(weights) : castWeights(weights, "F16"));
+    sizes.push({ component, before, after: (await stat(target)).size });
+  }
+  return sizes;
+}

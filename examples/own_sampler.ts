@@ -1,0 +1,47 @@
+// A sampler of one's own, on data whose best denoiser is known: deno run examples/own_sampler.ts
+import { createSchedule, type Denoiser, parameterise, type Sampler, torchNoise } from "@mobile-diffusion/sdk";
+import { weightedSum } from "@mobile-diffusion/sdk/samplers";
+
+/** DDIM on timesteps that crowd towards the end, where pictures get their detail: t = (T − 1) · (1 − i/n)². */
+function quadratic(count = 20): Sampler {
+  return {
+    name: "quadratic",
+    steps: count,
+    async *sample(denoise, { noise }, { schedule, steps = count, signal }) {
+      const last = schedule.config.trainTimesteps - 1;
+      const timesteps = Array.from({ length: steps }, (_, i) => Math.round(last * (1 - i / steps) ** 2));
+      let z = noise;
+      for (const [index, timestep] of timesteps.entries()) {
+        signal?.throwIfAborted();
+        const to = schedule.at(timesteps[index + 1] ?? -1);
+        const { x0, epsilon } = await denoise(z, schedule.at(timestep));
+        z = weightedSum([to.alpha, x0], [to.sigma, epsilon]);
+        z = (yield { index, steps, timestep, latent: z, level: to, x0 }) ?? z;
+      }
+    },
+  };
+}
+
+// Pictures of one pixel, N(3, 0.5²): the best guess of the noise in z is known, so no network is needed.
+const gaussian: Denoiser = (z, at) => {
+  const variance = (at.alpha * 0.5) ** 2 + at.sigma ** 2;
+  const epsilon = {
+    data: z.data.map((value) => at.sigma * (value - at.alpha * 3) / variance),
+    shape: z.shape,
+  };
+  return Promise.resolve(parameterise(epsilon, z, at, "epsilon"));
+};
+
+const start = { noise: torchNoise(7).normal([1, 10_000]) };
+let samples = start.noise.data;
+for await (
+  const { latent } of quadratic().sample(gaussian, start, {
+    schedule: createSchedule(),
+    noise: torchNoise(8),
+  })
+) {
+  samples = latent.data;
+}
+const mean = samples.reduce((sum, value) => sum + value, 0) / samples.length;
+const deviation = Math.sqrt(samples.reduce((sum, value) => sum + (value - mean) ** 2, 0) / samples.length);
+console.log(`N(${mean.toFixed(2)}, ${deviation.toFixed(2)}²), expected N(3, 0.5²)`);

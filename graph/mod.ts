@@ -1,0 +1,15 @@
+/**
+ * The small tensor program that networks are written in, and its ONNX writer.
+ *
+ * @module
+ */
+export * from "./builder.ts";
+export * from "./dimension.ts";
+export type * from "./graph.ts";
+export {
+  type OperatorSupport,
+  type Placement,
+  type StoredType,
+  writeOnnx,
+  type WriteOnnxOptions,
+} from "./onnx.ts";

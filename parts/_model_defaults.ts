@@ -1,0 +1,34 @@
+/** What a model's `scheduler_config.json` decides: schedule and sampler. */
+import type { Model } from "../core/model.ts";
+import { createSchedule } from "../core/schedule.ts";
+import { readScheduleConfig } from "../core/schedule_config.ts";
+import { createSampler } from "../samplers/create_sampler.ts";
+import type { Json } from "./model_folder.ts";
+import type { OpenModelOptions } from "./open_options.ts";
+
+/** The guidance scale that Stable Diffusion's authors used. */
+const guidance = 7.5;
+
+/** Schedule, sampler and guidance where the caller says nothing. */
+export function modelDefaults(
+  scheduler: Json,
+  { predictionType }: Pick<OpenModelOptions, "predictionType">,
+): Pick<Model, "schedule" | "sampler" | "guidance"> {
+  const { schedule, sampler } = readScheduleConfig(scheduler);
+  return {
+    schedule: createSchedule({ ...schedule, ...predictionType !== undefined && { predictionType } }),
+    sampler: createSampler(sampler.name, sampler.options),
+    guidance,
+  };
+}
+
+/** `scheduler_config.json` of Stable Diffusion's own sampler, for models that come without one. */
+export const STABLE_DIFFUSION_SCHEDULER: Json = {
+  _class_name: "DDIMScheduler",
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: "scaled_linear",
+  clip_sample: false,
+  set_alpha_to_one: false,
+  steps_offset: 1,
+};

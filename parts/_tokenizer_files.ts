@@ -1,0 +1,44 @@
+/** Finds the files of a tokenizer. */
+import type { TokenizerFiles } from "../tokenizer/files.ts";
+import { type ModelFolder, readText } from "./model_folder.ts";
+
+const names = [
+  "tokenizer.json",
+  "vocab.json",
+  "merges.txt",
+  "tokenizer_config.json",
+  "special_tokens_map.json",
+  "added_tokens.json",
+] as const;
+
+/**
+ * The tokenizer that the caller gives, else the model's own, in `tokenizer/` or beside the model.
+ *
+ * @throws {TypeError} If there is none.
+ */
+export async function tokenizerFiles(
+  folder: ModelFolder,
+  given: ModelFolder | TokenizerFiles | undefined,
+): Promise<TokenizerFiles> {
+  if (given !== undefined && !isFolder(given)) return given;
+  const source = given ?? folder;
+  for (const prefix of ["tokenizer/", ""]) {
+    const found = names.filter((name) => source.files.has(`${prefix}${name}`));
+    const whole = found.includes("tokenizer.json") ||
+      found.includes("vocab.json") && found.includes("merges.txt");
+    if (!whole) continue;
+    const texts = found.map(async (name) => [name, (await readText(source, `${prefix}${name}`))!]);
+    return Object.fromEntries(await Promise.all(texts));
+  }
+  throw new TypeError(
+    `Cannot open the model "${folder.name}": it has no tokenizer${
+      given === undefined ? "" : `, nor has "${given.name}"`
+    }. ` +
+      `Give the option "tokenizer": a folder with CLIP's vocab.json and merges.txt (or tokenizer.json), such as ` +
+      `tokenizer/ of any Stable Diffusion 1.x model; those of 2.x also need its special_tokens_map.json.`,
+  );
+}
+
+function isFolder(given: ModelFolder | TokenizerFiles): given is ModelFolder {
+  return "files" in given;
+}

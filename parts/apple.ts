@@ -1,0 +1,145 @@
+/**
+ * Models in the layouts of Apple's `ml-stable-diffusion`: a `Resources` folder with compiled Core ML models, or a
+ * folder of the packages that its converter writes. Names, shapes and element types are read from the models
+ * themselves. Their sizes are fixed, and asking for another is an error that says which one they have.
+ *
+ * @module
+ */
+import type { Runner } from "../backends/backend.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
+import { LazyPart } from "../core/lazy_part.ts";
+import { BASE, type Model } from "../core/model.ts";
+import type { Control, TextEncoder, Unet, Vae } from "../core/parts.ts";
+import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
+import { ChunkedRunner } from "./apple/_chunked_runner.ts";
+import { appleControl } from "./apple/_control.ts";
+import { FixedRunner } from "./apple/_fixed_runner.ts";
+import { AppleLayout, type ApplePart, modelsOf } from "./apple/_layout.ts";
+import { portsOf, wrap } from "./apple/_ports.ts";
+import { HostResidualAdder } from "./apple/_residuals.ts";
+import { appleTextEncoder } from "./apple/_text_encoder.ts";
+import { appleUnet } from "./apple/_unet.ts";
+import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "./_model_defaults.ts";
+import type { ModelFolder } from "./model_folder.ts";
+import type { OpenModelOptions } from "./open_options.ts";
+import { tokenizerFiles } from "./_tokenizer_files.ts";
+import { autoencoderVae } from "./vae.ts";
+
+/** Picture pixels per latent pixel in this family. */
+const SCALE = 8;
+
+/** What latents are multiplied by for the UNet: Stable Diffusion's `scaling_factor`. */
+const SCALING_FACTOR = 0.18215;
+
+/** Whether a folder holds Core ML models. */
+export function isAppleFolder(folder: ModelFolder): boolean {
+  return modelsOf(folder).length > 0;
+}
+
+/**
+ * Opens a model, to be run by `coreml()`. The UNet is loaded now, for its shapes (for the Neural Engine the first
+ * load on a machine can take minutes); the other parts when they are first needed. With a `ControlledUnet` the model
+ * takes controls: those in the folder, by their names.
+ *
+ * @throws {BackendUnavailableError} If the backend cannot run here.
+ * @throws {UnsupportedModelError} If a model is not one of Stable Diffusion 1.x or 2.x, or if an option needs our
+ * own networks (LoRA, textual inversion).
+ * @throws {TypeError} If a part is missing.
+ *
+ * @example
+ * ```ts ignore
+ * import { createPipeline, localFolder } from "@mobile-diffusion/sdk";
+ * import { coreml } from "@mobile-diffusion/sdk/backends/coreml";
+ *
+ * const backend = coreml({ computeUnits: "cpuAndNeuralEngine" });
+ * const model = await openApple(await localFolder("Resources"), { backend });
+ * await using pipeline = await createPipeline({ model });
+ * const { images } = await pipeline.generate({ prompt: "a red house under a yellow moon", seed: 7 });
+ * ```
+ */
+export async function openApple(folder: ModelFolder, options: OpenModelOptions): Promise<Model> {
+  refuseChanges(folder, options);
+  const { backend } = options;
+  const layout = new AppleLayout(folder);
+  const load = async (part: ApplePart): Promise<Runner> => {
+    await using loaded = new AsyncDisposableStack();
+    const chunks: Runner[] = [];
+    for (const path of layout.get(part)) {
+      chunks.push(loaded.use(await backend.load({ kind: "coreml", path })));
+    }
+    loaded.move();
+    return chunks.length === 1 ? chunks[0]! : new ChunkedRunner(chunks);
+  };
+  const loadHalf = (half: ApplePart, input: string) => async (): Promise<Runner> =>
+    await wrap(await load(half), (runner) => {
+      const part = `the ${half}`;
+      const { [input]: main } = portsOf(runner, { part, inputs: { [input]: 4 } });
+      return new FixedRunner(runner, { part, main: main!, scale: input === "z" ? SCALE : 1 });
+    });
+
+  const defaults = modelDefaults(STABLE_DIFFUSION_SCHEDULER, options);
+  const tokenizer = loadTokenizer(await tokenizerFiles(folder, options.tokenizer));
+  const controllable = layout.find("ControlledUnet").length > 0;
+  const part = new LazyPart<Unet>(async (owned) =>
+    owned.use(
+      await appleUnet({
+        load: (controlled) => load(controlled ? "ControlledUnet" : "Unet"),
+        controlled: controllable && layout.find("Unet").length === 0,
+        scale: SCALE,
+      }),
+    )
+  );
+  const { config } = await part.get();
+  const latentChannels = config.outChannels;
+  return {
+    name: folder.name,
+    backend: backend.name,
+    unets: new Map([[BASE, { config, part }]]),
+    // deno-lint-ignore require-await -- both load when they are first called
+    textEncoder: new LazyPart<TextEncoder>(async (owned) =>
+      owned.use(appleTextEncoder(tokenizer, () => load("TextEncoder")))
+    ),
+    // deno-lint-ignore require-await
+    vae: new LazyPart<Vae>(async (owned) =>
+      owned.use(autoencoderVae({
+        latentChannels,
+        scale: SCALE,
+        scalingFactor: SCALING_FACTOR,
+        loadDecoder: loadHalf("VAEDecoder", "z"),
+        loadEncoder: layout.find("VAEEncoder").length > 0 ? loadHalf("VAEEncoder", "x") : undefined,
+      }))
+    ),
+    size: config.sampleSize * SCALE,
+    scale: SCALE,
+    latentChannels,
+    ...defaults,
+    ...controllable && { openControl: controlOpener(layout, options) },
+  };
+}
+
+/** ControlNets of the folder by name, each one part. */
+function controlOpener(
+  layout: AppleLayout,
+  { backend }: OpenModelOptions,
+): (name: string) => LazyPart<Control> {
+  const controls = new Map<string, LazyPart<Control>>();
+  return (name) => {
+    const path = layout.control(name);
+    const part = controls.get(path) ?? new LazyPart<Control>(async (owned) => {
+      const runner = owned.use(await backend.load({ kind: "coreml", path }));
+      return appleControl({ runner, adder: owned.use(new HostResidualAdder(backend)), scale: SCALE });
+    });
+    controls.set(path, part);
+    return part;
+  };
+}
+
+/** Compiled networks are as they are. */
+function refuseChanges({ name }: ModelFolder, { adapter, inversions = [] }: OpenModelOptions): void {
+  const asked = adapter !== undefined ? "a LoRA" : inversions.length > 0 ? "a textual inversion" : undefined;
+  if (asked === undefined) return;
+  throw new UnsupportedModelError(
+    `Cannot open the model "${name}" with ${asked}: its networks are compiled. Merge it before they are converted, ` +
+      `or open the model's safetensors.`,
+  );
+}

@@ -1,0 +1,124 @@
+/**
+ * A model whose networks are our graphs: configurations and weights, from whatever layout, become parts.
+ *
+ * @module
+ */
+import type { Runner } from "../backends/backend.ts";
+import { LazyPart } from "../core/lazy_part.ts";
+import { BASE, type Model, type ModelUnet } from "../core/model.ts";
+import type { TextEncoder, Vae } from "../core/parts.ts";
+import type { Graph } from "../graph/graph.ts";
+import { clipText, readClipTextConfig } from "../models/clip_text.ts";
+import { readUnetConfig } from "../models/unet_config.ts";
+import type { TokenizerFiles } from "../tokenizer/files.ts";
+import type { Weights } from "../weights/weights.ts";
+import { readLatentToRgb } from "./_latent_to_rgb.ts";
+import type { Json } from "./model_folder.ts";
+import type { OpenModelOptions } from "./open_options.ts";
+import { modelDefaults } from "./_model_defaults.ts";
+import { clipTextEncoder } from "./text_encoder.ts";
+import { insertVectors, invertedTokenizer, tableRows } from "./textual_inversion.ts";
+import { graphUnet } from "./unet.ts";
+import { autoencoderVae, readAutoencoder } from "./vae.ts";
+import { textEncoderWeights, TOKEN_TABLE, vaeWeights } from "./_weight_names.ts";
+
+/** A network at rest. */
+export interface GraphComponent {
+  /** Its `config.json`. */
+  readonly config: Json;
+  /** Opens its weights, under diffusers' names. */
+  weights(): Promise<Weights>;
+}
+
+/** A model at rest. */
+export interface GraphModelSource {
+  /** What to call it. */
+  readonly name: string;
+  /** The text encoder. */
+  readonly textEncoder: GraphComponent;
+  /** The VAE. */
+  readonly vae: GraphComponent;
+  /** A tiny autoencoder for previews. */
+  readonly previewVae?: GraphComponent;
+  /** UNets by what they were trained for, {@linkcode BASE} among them. */
+  readonly unets: ReadonlyMap<string, GraphComponent>;
+  /** Its `scheduler_config.json`. */
+  readonly scheduler: Json;
+  /** Files of its tokenizer. */
+  readonly tokenizer: TokenizerFiles;
+}
+
+/**
+ * Makes a model of it. Configurations are read and checked now, weights when a part is first needed.
+ *
+ * @throws {UnsupportedModelError} If it is of another family.
+ * @throws {TypeError} If a configuration is malformed.
+ */
+export function graphModel(source: GraphModelSource, options: OpenModelOptions): Model {
+  const { backend, dtype = "float32", adapter } = options;
+  const load = (weights: Weights) => (graph: Graph): Promise<Runner> =>
+    backend.load({ kind: "graph", graph, weights }, { dtype });
+  const unets = new Map<string, ModelUnet>();
+  for (const [kind, component] of source.unets) {
+    const config = readUnetConfig(component.config);
+    const part = new LazyPart(async (owned) => {
+      const weights = owned.use(await component.weights());
+      const adapted = adapter?.weights?.(weights, "unet") ?? weights;
+      return owned.use(await graphUnet({ architecture: config, load: load(adapted), adapter }));
+    });
+    unets.set(kind, { config, part });
+  }
+  const { latentChannels, scale } = readAutoencoder(source.vae.config);
+  const vaePart = ({ config, weights }: GraphComponent): LazyPart<Vae> => {
+    const autoencoder = readAutoencoder(config);
+    return new LazyPart<Vae>(async (owned) => {
+      const loadHalf = load(vaeWeights(owned.use(await weights())));
+      return owned.use(autoencoderVae({
+        ...autoencoder,
+        loadEncoder: () => loadHalf(autoencoder.encoder()),
+        loadDecoder: () => loadHalf(autoencoder.decoder()),
+        tile: options.tile,
+      }));
+    });
+  };
+  return {
+    name: source.name,
+    backend: backend.name,
+    unets,
+    textEncoder: textEncoderPart(source, options, load),
+    vae: vaePart(source.vae),
+    ...source.previewVae !== undefined && { previewVae: vaePart(source.previewVae) },
+    size: unets.get(BASE)!.config.sampleSize * scale,
+    scale,
+    latentChannels,
+    ...readLatentToRgb(source.vae.config, latentChannels),
+    ...modelDefaults(source.scheduler, options),
+  };
+}
+
+function textEncoderPart(
+  { textEncoder, tokenizer: files }: GraphModelSource,
+  { inversions = [], adapter }: OpenModelOptions,
+  load: (weights: Weights) => (graph: Graph) => Promise<Runner>,
+): LazyPart<TextEncoder> {
+  const { tokenizer, vectors } = invertedTokenizer(files, inversions);
+  const read = readClipTextConfig(textEncoder.config);
+  const config = { ...read, vocabSize: tableRows(read.vocabSize, vectors) };
+  const hook = adapter?.hook?.("textEncoder");
+  const write = (clipSkip: number) => clipText(config, { clipSkip, ...hook !== undefined && { hook } });
+  return new LazyPart<TextEncoder>(async (owned) => {
+    const weights = textEncoderWeights(owned.use(await textEncoder.weights()));
+    const adapted = adapter?.weights?.(weights, "textEncoder") ?? weights;
+    const loadGraph = load(insertVectors(adapted, TOKEN_TABLE, vectors));
+    let ports = write(0).inputs;
+    return owned.use(clipTextEncoder({
+      tokenizer,
+      load(clipSkip) {
+        const graph = write(clipSkip);
+        ports = graph.inputs;
+        return loadGraph(graph);
+      },
+      inputs: () => adapter?.inputs?.(ports, "textEncoder") ?? {},
+    }));
+  });
+}

@@ -1,0 +1,114 @@
+/**
+ * Models exported to ONNX, in the layouts of optimum, of diffusers' old script and of Microsoft's demonstrations: a
+ * folder for each network with its `.onnx` file. What a model calls its inputs, and which types and ranks they have,
+ * is read from the model.
+ *
+ * @module
+ */
+import type { Runner } from "../backends/backend.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
+import { LazyPart } from "../core/lazy_part.ts";
+import { BASE, type Model, type ModelUnet } from "../core/model.ts";
+import type { TextEncoder, Unet, Vae } from "../core/parts.ts";
+import { readUnetConfig } from "../models/unet_config.ts";
+import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
+import { wrap } from "./apple/_ports.ts";
+import { refuseOtherFamilies, unetComponents } from "./_family.ts";
+import { type ModelFolder, readOptionalJson } from "./model_folder.ts";
+import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "./_model_defaults.ts";
+import { onnxFile, onnxSource } from "./onnx/_source.ts";
+import { onnxTextEncoder } from "./onnx/_text_encoder.ts";
+import { onnxUnet, readUnetPorts } from "./onnx/_unet.ts";
+import type { OpenModelOptions } from "./open_options.ts";
+import { tokenizerFiles } from "./_tokenizer_files.ts";
+import { type AutoencoderSizes, autoencoderVae, readAutoencoder } from "./vae.ts";
+
+/**
+ * Opens a model. Networks are loaded when they are first needed; a UNet without a `config.json` is loaded now, for its
+ * shapes. A folder without a scheduler is sampled as Stable Diffusion 1.x.
+ *
+ * @throws {UnsupportedModelError} If it is of another family, or an option cannot be had with ONNX models.
+ * @throws {TypeError} If a file is missing or malformed.
+ */
+export async function openOnnx(folder: ModelFolder, options: OpenModelOptions): Promise<Model> {
+  await refuseOtherFamilies(folder);
+  refuseOptions(folder, options);
+  const { backend, variant, tile } = options;
+  const file = (component: string) => onnxFile(folder, component, variant);
+  const load = async (component: string): Promise<Runner> => {
+    const model = file(component);
+    if (model !== undefined) return await backend.load(await onnxSource(folder, model));
+    throw new TypeError(
+      `Cannot open the model "${folder.name}": ${component} has no ONNX model${
+        variant === undefined ? "" : ` of variant "${variant}"`
+      }, expected "${component}/model${variant === undefined ? "" : `_${variant}`}.onnx".`,
+    );
+  };
+  const unets = new Map<string, ModelUnet>();
+  const unetFile = file("unet")?.slice("unet/".length) ?? "model.onnx";
+  for (const [kind, component] of unetComponents(folder, unetFile)) {
+    unets.set(kind, await openUnet(folder, component, load));
+  }
+  const base = unets.get(BASE)!.config;
+  const sizes = await readSizes(folder, base.outChannels);
+  const tokenizer = loadTokenizer(await tokenizerFiles(folder, options.tokenizer));
+  const scheduler = await readOptionalJson(folder, "scheduler/scheduler_config.json");
+  return {
+    name: folder.name,
+    backend: backend.name,
+    unets,
+    textEncoder: new LazyPart<TextEncoder>((owned) =>
+      Promise.resolve(owned.use(onnxTextEncoder(tokenizer, () => load("text_encoder"))))
+    ),
+    vae: new LazyPart<Vae>((owned) =>
+      Promise.resolve(owned.use(autoencoderVae({
+        ...sizes,
+        loadEncoder: file("vae_encoder") && (() => load("vae_encoder")),
+        loadDecoder: () => load("vae_decoder"),
+        tile,
+      })))
+    ),
+    size: base.sampleSize * sizes.scale,
+    scale: sizes.scale,
+    latentChannels: sizes.latentChannels,
+    ...modelDefaults(scheduler ?? STABLE_DIFFUSION_SCHEDULER, options),
+  };
+}
+
+async function openUnet(
+  folder: ModelFolder,
+  component: string,
+  load: (component: string) => Promise<Runner>,
+): Promise<ModelUnet> {
+  const json = await readOptionalJson(folder, `${component}/config.json`);
+  const given = json && readUnetConfig(json);
+  const part = new LazyPart<Unet>(async (owned) => {
+    const runner = await load(component);
+    return owned.use(await wrap(runner, () => onnxUnet(runner, given ?? readUnetPorts(runner))));
+  });
+  return { config: given ?? (await part.get()).config, part };
+}
+
+/** A VAE's `config.json` lies in the folder of either half, or in that of the whole. */
+async function readSizes(folder: ModelFolder, latentChannels: number): Promise<AutoencoderSizes> {
+  for (const component of ["vae_decoder", "vae_encoder", "vae"]) {
+    const json = await readOptionalJson(folder, `${component}/config.json`);
+    if (json !== undefined) return readAutoencoder(json);
+  }
+  return { latentChannels, scale: 8, scalingFactor: 0.18215 };
+}
+
+/** Exported networks cannot be changed as ours can. */
+function refuseOptions({ name }: ModelFolder, { dtype, inversions, adapter }: OpenModelOptions): void {
+  const problem = dtype !== undefined && dtype !== "float32"
+    ? `in ${dtype}: it keeps the types that it was exported with. Choose a file with the option "variant"`
+    : inversions !== undefined && inversions.length > 0
+    ? `with embeddings: its table of tokens is part of the network`
+    : adapter !== undefined
+    ? `with adapters: its layers are part of the network`
+    : undefined;
+  if (problem === undefined) return;
+  throw new UnsupportedModelError(
+    `Cannot open the ONNX model "${name}" ${problem}, or open the model as safetensors.`,
+  );
+}

@@ -1,0 +1,49 @@
+/** From a file of a folder to what a backend loads. */
+import type { OnnxSource } from "../../backends/backend.ts";
+import { UnsupportedModelError } from "../../core/errors.ts";
+import { decodeModel, type GraphProto } from "../../graph/onnx_proto.ts";
+import type { ModelFolder } from "../model_folder.ts";
+
+/**
+ * The `.onnx` file of a component: `model.onnx`, or the one of a variant, as `model_fp16.onnx`.
+ *
+ * @returns `undefined` where there is none.
+ */
+export function onnxFile(folder: ModelFolder, component: string, variant?: string): string | undefined {
+  const names = variant === undefined ? ["model.onnx"] : [`model_${variant}.onnx`, `model.${variant}.onnx`];
+  return names.map((name) => `${component}/${name}`).find((file) => folder.files.has(file));
+}
+
+/**
+ * A model for a backend. On disk that is its path; else its bytes, and those of the files that it names for its
+ * weights, which lie beside it.
+ *
+ * @throws {UnsupportedModelError} If it is no ONNX model.
+ * @throws {TypeError} If one of these files is missing.
+ */
+export async function onnxSource(folder: ModelFolder, file: string): Promise<OnnxSource> {
+  const path = folder.source(file);
+  if (typeof path === "string") return { kind: "onnx", model: path };
+  const model = await folder.read(file);
+  const beside = file.slice(0, file.lastIndexOf("/") + 1);
+  const externalData: { location: string; data: Uint8Array }[] = [];
+  for (const location of externalLocations(decode(model, file))) {
+    externalData.push({ location, data: await folder.read(`${beside}${location}`) });
+  }
+  return { kind: "onnx", model, externalData };
+}
+
+function decode(model: Uint8Array, file: string): GraphProto {
+  try {
+    return decodeModel(model).graph;
+  } catch (cause) {
+    throw new UnsupportedModelError(`Cannot open "${file}": it is not an ONNX model.`, { cause });
+  }
+}
+
+/** Names of the files that hold tensors of a graph. */
+function externalLocations({ initializer, node }: GraphProto): Set<string> {
+  const attributes = node.flatMap(({ attribute = [] }) => attribute.flatMap(({ t }) => t ?? []));
+  const entries = [...initializer, ...attributes].flatMap(({ externalData = [] }) => externalData);
+  return new Set(entries.filter(({ key }) => key === "location").map(({ value }) => value));
+}

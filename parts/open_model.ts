@@ -1,0 +1,72 @@
+/**
+ * Opens a model folder, whatever its layout.
+ *
+ * @module
+ */
+import { UnsupportedModelError } from "../core/errors.ts";
+import type { Model } from "../core/model.ts";
+import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
+import { openApple } from "./apple.ts";
+import { checkpointFiles, openCheckpointModel } from "./checkpoint.ts";
+import { openDiffusers } from "./diffusers.ts";
+import { refuseOtherFamilies } from "./_family.ts";
+import type { ModelFolder } from "./model_folder.ts";
+import { openOnnx } from "./onnx.ts";
+import type { OpenModelOptions } from "./open_options.ts";
+import { tokenizerFiles } from "./_tokenizer_files.ts";
+
+/**
+ * Opens a model by what its folder holds; the first of these that is there:
+ *
+ * 1. diffusers' layout with safetensors, see {@linkcode openDiffusers};
+ * 2. an ONNX model for each network, see {@linkcode openOnnx};
+ * 3. Core ML models, see {@linkcode openApple};
+ * 4. a single `.safetensors` file, see {@linkcode openCheckpointModel}.
+ *
+ * @throws {UnsupportedModelError} If the model is of another family.
+ * @throws {TypeError} If there is nothing of this kind, or a file is missing or malformed.
+ * @throws {WeightsError} If a single file is damaged.
+ *
+ * @example
+ * ```ts ignore
+ * const model = await openModelFolder(await localFolder("stable-diffusion-v1-5"), { backend: native() });
+ * ```
+ */
+export async function openModelFolder(folder: ModelFolder, options: OpenModelOptions): Promise<Model> {
+  const has = (pattern: RegExp) => [...folder.files].some((file) => pattern.test(file));
+  const onnx = has(/^unet\/[^/]+\.onnx$/);
+  const safetensors = has(/^unet\/[^/]+\.safetensors$/);
+  if (folder.files.has("unet/config.json") && (safetensors || !onnx)) {
+    return await openDiffusers(folder, options);
+  }
+  if (onnx) return await openOnnx(folder, options);
+  if (has(coreML)) return await openCoreML(folder, options);
+  if (checkpointFiles(folder).length > 0) return await openCheckpointModel(folder, options);
+  await refuseOtherFamilies(folder);
+  throw new TypeError(
+    `Cannot open the model "${folder.name}": it has ${folder.files.size} files, but none of unet/config.json ` +
+      `(diffusers), unet/model.onnx (ONNX), Unet.mlmodelc (Core ML), or a .safetensors file (single file).`,
+  );
+}
+
+const coreML = /(^|\/)(Controlled)?Unet(Chunk1)?\.(mlmodelc|mlpackage)\/|_unet(_chunk1)?\.mlpackage\//;
+
+async function openCoreML(folder: ModelFolder, options: OpenModelOptions): Promise<Model> {
+  const { path, name } = folder;
+  const { backend, tokenizer, predictionType, inversions = [], adapter } = options;
+  if (path === undefined) {
+    throw new TypeError(
+      `Cannot open the Core ML model "${name}": it is in memory, expected a folder on disk.`,
+    );
+  }
+  if (inversions.length > 0 || adapter !== undefined) {
+    throw new UnsupportedModelError(
+      `Cannot open the Core ML model "${name}" with embeddings or adapters: its networks are compiled.`,
+    );
+  }
+  return await openApple(path, {
+    backend,
+    ...tokenizer !== undefined && { tokenizer: loadTokenizer(await tokenizerFiles(folder, tokenizer)) },
+    ...predictionType !== undefined && { schedule: { predictionType } },
+  });
+}

@@ -1,0 +1,162 @@
+/**
+ * Textual inversion (Gal et al. 2022, "An Image is Worth One Word"): new words for prompts, each of one or several
+ * learned vectors in the text encoder's table of tokens.
+ *
+ * @module
+ */
+import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
+import type { Tensor } from "../core/tensor.ts";
+import type { Tokenizer } from "../core/tokenizer.ts";
+import type { TokenizerFiles } from "../tokenizer/files.ts";
+import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
+import { readFloat32 } from "../weights/convert.ts";
+import { overrideWeights } from "../weights/override.ts";
+import type { ByteSource } from "../weights/random_access.ts";
+import { openSafetensors } from "../weights/safetensors.ts";
+import type { Weights } from "../weights/weights.ts";
+
+/** A new word. */
+export interface TextualInversion {
+  /** How prompts spell it, as `<cat-toy>`. Upper and lower case are the same. */
+  readonly token: string;
+  /** Its vectors, `[count, width]`, which stand for as many tokens in a row. */
+  readonly vectors: Tensor;
+}
+
+/** Options of {@linkcode readTextualInversion}. */
+export interface ReadTextualInversionOptions {
+  /** How prompts spell it. @default {what the file says, else the file's name} */
+  readonly token?: string;
+}
+
+/**
+ * Reads an embedding file: A1111's (`emb_params`) or diffusers' (one tensor, named like the token).
+ *
+ * @throws {WeightsError} If the file is damaged, or not an embedding.
+ * @throws {UnsupportedModelError} If it is for another family of models.
+ * @throws {TypeError} If nothing says how prompts spell the word.
+ *
+ * @example
+ * ```ts ignore
+ * const inversions = [await readTextualInversion("cat-toy.safetensors", { token: "<cat-toy>" })];
+ * const model = await openModelFolder(await localFolder("stable-diffusion-v1-5"), { backend: native(), inversions });
+ * ```
+ */
+export async function readTextualInversion(
+  source: ByteSource,
+  { token }: ReadTextualInversionOptions = {},
+): Promise<TextualInversion> {
+  await using file = await openSafetensors(source);
+  const names = [...file.names()];
+  if (names.includes("clip_g")) {
+    throw new UnsupportedModelError(
+      `Cannot read the embedding: it has vectors "clip_l" and "clip_g", as in Stable Diffusion XL; expected one for 1.x or 2.x.`,
+    );
+  }
+  const [name] = names;
+  const { shape } = names.length === 1 ? file.info(name!)! : { shape: [] };
+  if (name === undefined || shape.length < 1 || shape.length > 2) {
+    throw new WeightsError(
+      `Cannot read the embedding: it has ${names.length} tensors (${
+        names.slice(0, 3).join(", ")
+      }), expected one of one or two dimensions.`,
+    );
+  }
+  const said = name === "emb_params" ? fileName(source) : name;
+  if (token === undefined && said === undefined) {
+    throw new TypeError(
+      `Cannot read the embedding: it does not say how prompts spell it, expected the option "token".`,
+    );
+  }
+  const width = shape.at(-1)!;
+  const data = await readFloat32(file, name);
+  return { token: token ?? said!, vectors: { data, shape: [data.length / width, width] } };
+}
+
+function fileName(source: ByteSource): string | undefined {
+  const name = source instanceof Blob && "name" in source ? String(source.name) : source;
+  return typeof name !== "string" ? undefined : name.match(/([^/\\]+)\.safetensors$/)?.[1];
+}
+
+/** A tokenizer that knows new words, and the vectors of the ids that it gives them. */
+export interface InvertedTokenizer {
+  /** Gives as many ids for a new word as it has vectors. */
+  readonly tokenizer: Tokenizer;
+  /** Vectors by id. */
+  readonly vectors: ReadonlyMap<number, Float32Array>;
+}
+
+/**
+ * Makes a tokenizer with new words.
+ *
+ * @throws {RangeError} If a word is in the vocabulary already, or there twice.
+ * @throws {TypeError} As {@linkcode loadTokenizer}.
+ */
+export function invertedTokenizer(
+  files: TokenizerFiles,
+  inversions: readonly TextualInversion[],
+): InvertedTokenizer {
+  const words = inversions.map(({ token }) => token);
+  const base = loadTokenizer(files, { addedTokens: words });
+  const firstIds = words.map((word) => {
+    const [id, ...others] = base.tokenize(word);
+    if (id !== undefined && others.length === 0) return id;
+    throw new RangeError(
+      `Cannot add the word ${JSON.stringify(word)}: the tokenizer cuts it into ${
+        others.length + 1
+      } tokens, expected one. Give it another spelling, as "<word>".`,
+    );
+  });
+  let next = Math.max(-1, ...firstIds) + 1;
+  const vectors = new Map<number, Float32Array>();
+  const expanded = new Map<number, { readonly word: string; readonly ids: readonly number[] }>();
+  for (const [i, { token: word, vectors: { data, shape: [count, width] } }] of inversions.entries()) {
+    const ids = [firstIds[i]!, ...Array.from({ length: count! - 1 }, () => next++)];
+    ids.forEach((id, row) => vectors.set(id, data.subarray(row * width!, (row + 1) * width!)));
+    expanded.set(firstIds[i]!, { word, ids });
+  }
+  const spelling = new Map([...expanded.values()].flatMap(({ word, ids }) => ids.map((id) => [id, word])));
+  return {
+    tokenizer: {
+      ...base,
+      tokenize: (text) => base.tokenize(text).flatMap((id) => expanded.get(id)?.ids ?? [id]),
+      token: (id) => spelling.get(id) ?? base.token(id),
+    },
+    vectors,
+  };
+}
+
+/** Rows that a token table needs so that all new ids are in it. */
+export function tableRows(rows: number, vectors: ReadonlyMap<number, Float32Array>): number {
+  return Math.max(rows, ...[...vectors.keys()].map((id) => id + 1));
+}
+
+/**
+ * A text encoder's weights with vectors in its token table, which grows where it must. Disposing the view disposes
+ * `weights`.
+ *
+ * @param key Name of the token table.
+ * @throws {WeightsError} If there is no table of that name, or vectors are of another width: for another model.
+ */
+export function insertVectors(
+  weights: Weights,
+  key: string,
+  vectors: ReadonlyMap<number, Float32Array>,
+): Weights {
+  if (vectors.size === 0) return weights;
+  const [rows = 0, width = 0] = weights.info(key)?.shape ?? [];
+  for (const { length } of vectors.values()) {
+    if (length === width) continue;
+    throw new WeightsError(
+      `Cannot add the embedding: its vectors have ${length} numbers, expected ${width} as this text encoder's.`,
+    );
+  }
+  const shape = [tableRows(rows, vectors), width];
+  const read = async () => {
+    const table = new Float32Array(shape[0]! * width);
+    table.set(await readFloat32(weights, key));
+    vectors.forEach((vector, id) => table.set(vector, id * width));
+    return new Uint8Array(table.buffer);
+  };
+  return overrideWeights(weights, new Map([[key, { dtype: "F32", shape, read }]]));
+}

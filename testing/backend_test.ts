@@ -1,0 +1,13 @@
+/** The SDK's ONNX backends pass the suite, and backends with one mistake each fail the check for it. */
+import { native } from "../backends/native.ts";
+import { wasm } from "../backends/wasm.ts";
+import { testBackend } from "./backend.ts";
+
+const claims = { sources: ["graph", "onnx"], dtypes: ["float32", "float16", "int8"] } as const;
+
+testBackend({ name: "native", create: () => native(), ...claims }, Deno.test);
+testBackend(
+  { name: "wasm in place", create: () => wasm({ worker: false, threads: 1 }), ...claims },
+  Deno.test,
+);
+testBackend({ name: "wasm", create: () => wasm({ threads: 1 }), ...claims }, Deno.test);

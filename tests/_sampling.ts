@@ -1,0 +1,27 @@
+/** What the tests of samplers share. */
+import type { Noise } from "../core/noise.ts";
+import type { Denoiser, Sampler, SamplerStart } from "../core/sampler.ts";
+import type { NoiseLevel, Schedule } from "../core/schedule.ts";
+import { torchNoise } from "../core/torch_noise.ts";
+
+/** The level at which a run first asks its network. */
+export async function firstLevel(
+  sampler: Sampler,
+  start: SamplerStart,
+  schedule: Schedule,
+): Promise<NoiseLevel> {
+  let first: NoiseLevel | undefined;
+  const denoise: Denoiser = (z, at) => {
+    first ??= at;
+    return Promise.resolve({ raw: z, x0: z, epsilon: z });
+  };
+  await sampler.sample(denoise, start, { schedule, noise: torchNoise(0) }).next();
+  return first!;
+}
+
+/** For runs that may draw no noise. */
+export const SILENT: Noise = {
+  normal() {
+    throw new Error("This run draws noise and should not.");
+  },
+};

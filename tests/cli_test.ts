@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { decodeImage, readPngText } from "../image/mod.ts";
+
+const root = new URL("..", import.meta.url).pathname;
+const model = `${root}tests/reference/pipelines/sd15-tiny`;
+const small = ["--model", model, "--backend", "native", "--width", "64", "--height", "64", "--steps", "3"];
+
+/** Runs the command line in a folder of its own. */
+async function run(folder: string, args: readonly string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--config", `${root}deno.json`, `${root}cli/main.ts`, ...args],
+    cwd: folder,
+  }).output();
+  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+}
+
+async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await test(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("generate writes a picture, reports it as JSON alone, and --from makes it again", () =>
+  inFolder(async (folder) => {
+    const first = await run(folder, [
+      "generate",
+      "a small house, by the lake",
+      ...small,
+      "--seed",
+      "7",
+      "--guidance",
+      "5",
+      "--json",
+    ]);
+    assert.equal(first.code, 0, first.err);
+    const report = JSON.parse(first.out);
+    assert.deepEqual(
+      [report.model, report.backend, report.sampler, report.steps, report.seed],
+      ["sd15-tiny", "native", "ddim", 3, 7],
+    );
+    assert.deepEqual(Object.keys(report.milliseconds), ["load", "encode", "denoise", "decode", "total"]);
+    const bytes = await Deno.readFile(`${folder}/${report.images[0].path}`);
+    const image = await decodeImage(bytes);
+    assert.equal(createHash("sha256").update(image.data).digest("hex"), report.images[0].sha256);
+    assert.match(
+      (await readPngText(bytes)).parameters!,
+      /^a small house, by the lake\nSteps: 3, Sampler: ddim, CFG scale: 5, Seed: 7, Size: 64x64/,
+    );
+    assert.match(first.err, /left/);
+
+    const again = await run(folder, [
+      "generate",
+      "--from",
+      "out.png",
+      "--model",
+      model,
+      "--backend",
+      "native",
+      "--out",
+      "again.png",
+      "--json",
+    ]);
+    assert.equal(again.code, 0, again.err);
+    assert.equal(JSON.parse(again.out).images[0].sha256, report.images[0].sha256);
+  }));
+
+Deno.test("generate --count writes numbered pictures of successive seeds, in the format of the name", () =>
+  inFolder(async (folder) => {
+    const { code, out, err } = await run(folder, [
+      "generate",
+      "a lake",
+      ...small,
+      "--seed",
+      "1",
+      "--count",
+      "2",
+      "--out",
+      "lake.webp",
+    ]);
+    assert.equal(code, 0, err);
+    assert.equal(out, "lake-1.webp\nlake-2.webp\n");
+    for (const path of out.trim().split("\n")) {
+      assert.equal((await decodeImage(await Deno.readFile(`${folder}/${path}`))).width, 64);
+    }
+  }));
+
+Deno.test("inspect lists the parts of a model", () =>
+  inFolder(async (folder) => {
+    const { out } = await run(folder, ["inspect", model, "--json"]);
+    const parts = JSON.parse(out) as {
+      component: string;
+      kind: string;
+      tensors: number;
+      parameters: number;
+    }[];
+    assert.deepEqual(parts.map(({ component, kind, tensors }) => [component, kind, tensors]), [
+      ["text_encoder", "CLIPTextModel", 53],
+      ["unet", "UNet2DConditionModel", 686],
+      ["vae", "AutoencoderKL", 244],
+    ]);
+  }));
+
+const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
+  [["paint"], /Unknown command "paint": expected one of generate, inspect, download, quantize/],
+  [["generate"], /Expected one prompt in quotes, got 0/],
+  [["generate", "a", "b", ...small], /Expected one prompt in quotes, got 2/],
+  [["generate", "a", "--modle", "x"], /Unknown option --modle/],
+  [["generate", "a", ...small, "--sampler", "eulr"], /did you mean "euler"/],
+  [["generate", "a", ...small, "--backend", "cuda"], /Unknown --backend cuda: expected one of/],
+  [["generate", "a", ...small, "--steps", "many"], /--steps many: expected a number/],
+  [["generate", "a", ...small, "--width", "60"], /width 60: expected a multiple of 8/],
+  [["generate", "a", ...small, "--out", "picture.gif"], /expected a name that ends in/],
+  [
+    ["generate", "a", ...small, "--out", "no/such/folder/a.png"],
+    /Cannot write the picture to "no\/such\/folder\/a.png"/,
+  ],
+  [["generate", "a", ...small, "--image", "absent.png"], /Cannot read the picture "absent.png"/],
+  [["generate", "a", "--model", "absent"], /Cannot open the model "absent": there is no such folder/],
+  [["inspect", "absent"], /Cannot open the model "absent"/],
+];
+for (const [args, message] of mistakes) {
+  Deno.test(`the command line explains: ${args.filter((word) => !small.includes(word)).join(" ")}`, () =>
+    inFolder(async (folder) => {
+      const { code, out, err } = await run(folder, args);
+      assert.equal(code, 1);
+      assert.equal(out, "");
+      assert.match(err, message);
+      assert.doesNotMatch(err, /\n\s+at /);
+    }));
+}

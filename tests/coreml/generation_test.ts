@@ -1,0 +1,129 @@
+/**
+ * Whole generations through the pipeline: Core ML's parts against the same arithmetic in TypeScript.
+ */
+import assert from "node:assert/strict";
+import type { GenerateOptions } from "../../core/generate_options.ts";
+import type { Generation } from "../../core/generation.ts";
+import { Pipeline } from "../../core/pipeline.ts";
+import { tensor } from "../../core/tensor.ts";
+import { openApple } from "../../parts/apple.ts";
+import { localFolder } from "../../parts/model_folder.ts";
+import { ddim } from "../../samplers/ddim.ts";
+import { chunkedUnet } from "./_arithmetic.ts";
+import { referenceModel, type ReferenceOptions, tokenizerFiles } from "./_reference.ts";
+import { coremlTest, type ModelName, type ModelSpec, type Rig, specOf, standInTest } from "./_rig.ts";
+
+const basic = {
+  TextEncoder: "TextEncoder",
+  Unet: "Unet",
+  VAEDecoder: "VAEDecoder",
+  VAEEncoder: "VAEEncoder",
+} as const;
+const common = { sampler: ddim({ steps: 6 }), negativePrompt: "rain", guidance: 5, seed: 7 } as const;
+const picture = tensor(Float32Array.from({ length: 3 * 64 * 64 }, (_, i) => Math.sin(i / 50)), [
+  1,
+  3,
+  64,
+  64,
+]);
+const edges = tensor(picture.data.map((value) => value > 0 ? 1 : 0), picture.shape);
+
+/** Runs both and compares: to the last bit on the stand-in, within the rig's tolerance on Apple's framework. */
+async function compare(
+  rig: Rig,
+  models: Readonly<Record<string, ModelName | ModelSpec>>,
+  options: GenerateOptions,
+  reference: ReferenceOptions = {},
+): Promise<Generation> {
+  await using folder = await rig.folder(models);
+  const model = await openApple(await localFolder(folder.path), {
+    backend: rig.backend(),
+    tokenizer: tokenizerFiles,
+  });
+  await using pipeline = new Pipeline(model);
+  await using expected = new Pipeline(referenceModel(reference));
+  const [ours, theirs] = [await pipeline.generate(options), await expected.generate(options)];
+  assert.equal(ours.images.length, theirs.images.length);
+  const worst = (a: ArrayLike<number>, b: ArrayLike<number>) => {
+    return Array.from(a, (value, i) => Math.abs(value - b[i]!)).reduce(
+      (one, other) => Math.max(one, other),
+      0,
+    );
+  };
+  // guidance and the VAE's 1 / 0.18215 make differences larger, hence the factor; a picture has 255 levels
+  assert(worst(ours.latents.data, theirs.latents.data) <= rig.tolerance * 10);
+  for (const [i, image] of ours.images.entries()) {
+    assert(worst(image.data, theirs.images[i]!.data) <= Math.ceil(rig.tolerance * 10 * 255));
+  }
+  return ours;
+}
+
+coremlTest("generation: a prompt becomes the same picture", async (rig) => {
+  const { images } = await compare(rig, basic, { ...common, prompt: "a red house" });
+  const levels = new Set(images[0]!.data);
+  assert(levels.size > 20, "and it is no single colour");
+  const other = await compare(rig, basic, { ...common, prompt: "two boats" });
+  assert.notDeepEqual(other.images[0]!.data, images[0]!.data, "and says something of the prompt");
+});
+
+coremlTest("generation: several pictures, in two passes", async (rig) => {
+  await compare(rig, basic, {
+    ...common,
+    prompt: ["a red house", "two boats"],
+    count: 2,
+    guidanceMode: "passes",
+  });
+});
+
+coremlTest("generation: without guidance, on a UNet for one row", async (rig) => {
+  await compare(rig, { ...basic, Unet: "UnetBatchOne" }, { ...common, prompt: ["a", "b", "c"], guidance: 1 });
+});
+
+coremlTest("generation: in chunks", async (rig) => {
+  const models = { ...basic, UnetChunk1: "UnetChunk1", UnetChunk2: "UnetChunk2" } as const;
+  await compare(rig, models, { ...common, prompt: "a red house" }, { network: chunkedUnet });
+});
+
+coremlTest("generation: from a picture", async (rig) => {
+  await compare(rig, basic, { ...common, prompt: "a red house", image: picture, strength: 0.5 });
+});
+
+coremlTest("generation: with a control, its residuals on the backend", async (rig) => {
+  const models = { ...basic, ControlledUnet: "ControlledUnet", "controlnet/Edges": "ControlNet" } as const;
+  const free = await compare(rig, models, { ...common, prompt: "a red house" });
+  const control = [{ source: "Edges", image: edges }];
+  const steered = await compare(rig, models, { ...common, prompt: "a red house", control });
+  assert.notDeepEqual(steered.images[0]!.data, free.images[0]!.data);
+});
+
+standInTest("generation: with padded rows, and nothing left afterwards", async (rig) => {
+  const names: ModelName[] = ["TextEncoder", "Unet", "ControlledUnet", "VAEDecoder", "VAEEncoder"];
+  const padded = (name: ModelName) => ({ ...specOf(name), padded: true });
+  const models = {
+    ...Object.fromEntries(names.map((name) => [name, padded(name)])),
+    "controlnet/Edges": padded("ControlNet"),
+  };
+  const before = rig.live().coreml;
+  const control = [{ source: "Edges", image: edges }];
+  await compare(rig, models, { ...common, prompt: "a red house", image: picture, control });
+  assert.equal(rig.live().coreml, before);
+});
+
+standInTest("generation: an aborted run frees what it holds, and the pipeline goes on", async (rig) => {
+  await using folder = await rig.folder({ ...basic, Unet: { ...specOf("Unet"), delay: 100 } });
+  const before = rig.live().coreml;
+  {
+    const model = await openApple(await localFolder(folder.path), {
+      backend: rig.backend(),
+      tokenizer: tokenizerFiles,
+    });
+    await using pipeline = new Pipeline(model);
+    const start = performance.now();
+    const run = pipeline.generate({ ...common, prompt: "a", signal: AbortSignal.timeout(150) });
+    await assert.rejects(run, { name: "TimeoutError" });
+    assert(performance.now() - start < 500, "it does not wait for the six steps");
+    const { images } = await pipeline.generate({ ...common, prompt: "a", steps: 1 });
+    assert.equal(images.length, 1);
+  }
+  assert.equal(rig.live().coreml, before);
+});
