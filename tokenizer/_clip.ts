@@ -8,7 +8,10 @@ import type { AddedToken, TokenizerJson } from "./_json.ts";
 const words = String
   .raw`<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`;
 
-/** NFC, white space to single spaces, lower case; words by CLIP's pattern; bytes; pairs with `</w>` at the end. */
+/**
+ * NFC, white space to single spaces, lower case; words by CLIP's pattern; bytes; pairs with `</w>` at the
+ * end.
+ */
 export function clipPipeline(
   vocab: Readonly<Record<string, number>>,
   merges: readonly (readonly [string, string])[],

@@ -75,7 +75,7 @@ function readTokenizerJson(files: TokenizerFiles): TokenizerJson | undefined {
   if (typeof json.model !== "object" || json.model === null) throw invalid(`tokenizer.json has no "model"`);
   if (json.model.type !== "BPE") {
     throw new UnsupportedModelError(
-      `Cannot load the tokenizer: tokenizer.json is of kind "${json.model.type}", expected "BPE" as CLIP has.`,
+      `Cannot load the tokenizer: tokenizer.json is of kind "${json.model.type}", expected "BPE".`,
     );
   }
   checkVocab("tokenizer.json", json.model.vocab);

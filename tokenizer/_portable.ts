@@ -1,10 +1,10 @@
 /**
  * A pipeline rewritten so that JavaScript's idea of white space and case gives what the native package gives.
  *
- * - `ByteLevel` splits by a pattern in which `\s` has U+FEFF in JavaScript and not in Rust: the split becomes a
- *   step of its own, whose pattern the JavaScript package translates from Rust's meaning.
- * - A text that lower-casing turns into a special token, `<|STARTOFTEXT|>`, is taken for that token by the JavaScript
- *   package alone: a space in front keeps it text, and CLIP's pipelines drop white space.
+ * - `ByteLevel` splits by a pattern in which `\s` has U+FEFF in JavaScript and not in Rust: the split
+ *   becomes a step of its own, whose pattern the JavaScript package translates from Rust's meaning.
+ * - A text that lower-casing turns into a special token, `<|STARTOFTEXT|>`, is taken for that token by the
+ *   JavaScript package alone: a space in front keeps it text, and CLIP's pipelines drop white space.
  * - `toLowerCase` makes Σ at the end of a word ς; Rust's lower-casing by character makes it σ.
  *
  * What remains are letters that one side's Unicode version does not know yet.

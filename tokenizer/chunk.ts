@@ -28,7 +28,8 @@ export interface WeightedRow {
 /** How a long prompt is divided. */
 export interface ChunkOptions {
   /**
-   * A full row ends after its last comma, if fewer tokens than this follow it there; 0 divides anywhere. In tokens.
+   * A full row ends after its last comma, if fewer tokens than this follow it there; 0 divides anywhere. In
+   * tokens.
    *
    * @default {20}
    */
@@ -50,8 +51,8 @@ export function padTokens(ids: readonly number[], tokenizer: RowLayout): TokenRo
 }
 
 /**
- * A prompt of any length as rows, to be encoded one by one and joined along the tokens. Each row holds up to 75
- * tokens of the text (`maxLength − 2`) and has its own start and end. A section begins a new row; an empty
+ * A prompt of any length as rows, to be encoded one by one and joined along the tokens. Each row holds up to
+ * 75 tokens of the text (`maxLength − 2`) and has its own start and end. A section begins a new row; an empty
  * last one gives none, unless there would be no row at all.
  *
  * Source: the chunking of AUTOMATIC1111's web UI.
@@ -81,7 +82,9 @@ export function chunkPrompt(
   }));
 }
 
-/** Parts of at most `room`; a word that would be cut off from its comma takes what follows the last one along. */
+/**
+ * Parts of at most `room`; a word that would be cut off from its comma takes what follows the last one along.
+ */
 function divide<T>(tokens: readonly T[], room: number, isComma: (token: T) => boolean, reach: number): T[][] {
   const parts: T[][] = [];
   let begin = 0;

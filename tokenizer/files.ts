@@ -7,8 +7,8 @@
 /**
  * The text of the files in a `tokenizer/` folder, by file name.
  *
- * Needed: `tokenizer.json`, or `vocab.json` and `merges.txt`. The others name the padding token and the length of a
- * row; without them padding is the end token and a row has 77 ids, as in CLIP.
+ * Needed: `tokenizer.json`, or `vocab.json` and `merges.txt`. The others name the padding token and the
+ * length of a row; without them padding is the end token and a row has 77 ids, as in CLIP.
  */
 export type TokenizerFiles = Readonly<
   Partial<

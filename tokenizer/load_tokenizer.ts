@@ -10,15 +10,16 @@ import { portable } from "./_portable.ts";
 import type { TokenizerFiles, TokenizerOptions } from "./files.ts";
 
 /**
- * Makes the tokenizer of a CLIP text encoder. The time that `tokenize` takes grows with the length of the text and
- * no faster: 100,000 characters take about half a second.
+ * Makes the tokenizer of a CLIP text encoder. The time that `tokenize` takes grows with the length of the
+ * text and no faster: 100,000 characters take about half a second.
  *
  * @example
  * ```ts
  * import { loadTokenizer } from "@mobile-diffusion/sdk/tokenizer";
  *
  * const tokenizer = loadTokenizer({
- *   "vocab.json": `{ "c": 0, "a": 1, "t</w>": 2, "at</w>": 3, "cat</w>": 4, "<|startoftext|>": 5, "<|endoftext|>": 6 }`,
+ *   "vocab.json": `{ "c": 0, "a": 1, "t</w>": 2, "at</w>": 3, "cat</w>": 4,
+ *     "<|startoftext|>": 5, "<|endoftext|>": 6 }`,
  *   "merges.txt": "a t</w>\nc at</w>",
  * });
  * tokenizer.tokenize("Cat  CAT"); // [4, 4]

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export type { Tokenizer } from "../core/tokenizer.ts";
 export * from "./chunk.ts";
 export * from "./files.ts";
 export * from "./load_tokenizer.ts";

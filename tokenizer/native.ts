@@ -1,6 +1,7 @@
 /**
- * The same tokenizer by `npm:tokenizers`, Hugging Face's native package. It needs `--allow-ffi` and `--allow-env`, and a download of
- * 64 MB with the binaries of all platforms; so it is never chosen for you, and not part of `mod.ts`.
+ * The same tokenizer by `npm:tokenizers`, Hugging Face's native package. It needs `--allow-ffi` and
+ * `--allow-env`, and a download of 64 MB with the binaries of all platforms; so it is never chosen for you,
+ * and not part of `mod.ts`.
  *
  * @module
  */
@@ -22,7 +23,8 @@ export interface NativeTokenizer extends Omit<Tokenizer, "tokenize"> {
  * ```ts ignore
  * import { loadNativeTokenizer } from "@mobile-diffusion/sdk/tokenizer/native";
  *
- * const tokenizer = await loadNativeTokenizer({ "tokenizer.json": await Deno.readTextFile("tokenizer.json") });
+ * const json = await Deno.readTextFile("tokenizer.json");
+ * const tokenizer = await loadNativeTokenizer({ "tokenizer.json": json });
  * await tokenizer.tokenize("a cat");
  * ```
  * @throws {BackendUnavailableError} If the native package cannot be loaded here.
@@ -47,7 +49,7 @@ async function nativePackage(): Promise<typeof import("tokenizers")> {
     return await import("tokenizers");
   } catch (cause) {
     throw new BackendUnavailableError(
-      `Cannot load the native tokenizer: its binary did not load, expected a supported platform with --allow-ffi and --allow-env.`,
+      `Cannot load the native tokenizer: its binary did not load, expected --allow-ffi and --allow-env.`,
       { cause },
     );
   }

@@ -15,16 +15,18 @@ export interface PromptFragment {
 /** `(word)` multiplies by this, `[word]` divides. */
 const emphasis = 1.1;
 
-/** A lexeme: an escape, `:1.2)`, a bracket, or text. None of the alternatives can backtrack over a long run. */
+/**
+ * A lexeme: an escape, `:1.2)`, a bracket, or text. None of the alternatives can backtrack over a long run.
+ */
 const lexemes =
-  /\\(?<escaped>[()[\]\\]?)|:\s*(?<weight>[+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*\)|(?<bracket>[()[\]])|[^\\()[\]:]+|:/g;
+  /\\(?<escaped>[()[\]\\]?)|:\s*(?<weight>[+-]?(?:\d+(\.\d*)?|\.\d+))\s*\)|(?<bracket>[()[\]])|[^\\()[\]:]+|:/g;
 
 /**
  * Splits a prompt into sections, which `BREAK` separates, of weighted fragments.
  *
- * `(word)` counts 1.1 times, `[word]` 1/1.1 times, `(word:1.3)` 1.3 times; brackets nest and multiply. `\(` is a
- * bracket of the text. An opening bracket that is never closed reaches to the end; a closing one that was never
- * opened is text. So every string is a prompt.
+ * `(word)` counts 1.1 times, `[word]` 1/1.1 times, `(word:1.3)` 1.3 times; brackets nest and multiply. `\(`
+ * is a bracket of the text. An opening bracket that is never closed reaches to the end; a closing one that
+ * was never opened is text. So every string is a prompt.
  *
  * Source: the conventions of AUTOMATIC1111's `prompt_parser`, as its documentation states them.
  *
