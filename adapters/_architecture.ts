@@ -17,14 +17,18 @@ export function checkArchitecture(
   const width = textWidth(unet ?? new Map());
   for (const [stem, keys] of groups) {
     if (/^(lora_)?transformer[._]/.test(stem)) {
-      throw new WeightsError(`Cannot load LoRA: key "${[...keys.values()][0]}" is for a transformer, expected a UNet.`);
+      throw new WeightsError(
+        `Cannot load LoRA: key "${[...keys.values()][0]}" is for a transformer, expected a UNet.`,
+      );
     }
     const key = keys.get("down") ?? keys.get("w1b");
     if (width === undefined || key === undefined || !takesText.test(stem)) continue;
     const own = sizeOf(file.info(key)!.shape.slice(1));
     if (own === width || own === 0) continue;
     throw new WeightsError(
-      `Cannot load LoRA: key "${key}" was made for a text width of ${described(own)}, expected ${described(width)}.`,
+      `Cannot load LoRA: key "${key}" was made for a text width of ${described(own)}, expected ${
+        described(width)
+      }.`,
     );
   }
 }

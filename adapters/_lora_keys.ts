@@ -31,7 +31,10 @@ export function parseKey(key: string): ParsedKey | undefined {
 }
 
 const roles: readonly (readonly [Role, RegExp])[] = [
-  ["down", /(\.lora_down|\.lora_A(\.[^.]+)?|\.lora\.down|\.lora_linear_layer\.down|(?<=_lora)\.down)\.weight$/],
+  [
+    "down",
+    /(\.lora_down|\.lora_A(\.[^.]+)?|\.lora\.down|\.lora_linear_layer\.down|(?<=_lora)\.down)\.weight$/,
+  ],
   ["up", /(\.lora_up|\.lora_B(\.[^.]+)?|\.lora\.up|\.lora_linear_layer\.up|(?<=_lora)\.up)\.weight$/],
   ["mid", /\.lora_mid\.weight$/],
   ["alpha", /\.alpha$/],

@@ -16,7 +16,9 @@ export function spellings(modules: LoraModules): Map<string, Place> {
     const paths = [...modules[target]?.keys() ?? []];
     const original = target === "unet" ? sgmNames(paths) : new Map<string, string>();
     for (const module of paths) {
-      for (const spelling of spell(target, module, original.get(module))) places.set(spelling, { target, module });
+      for (const spelling of spell(target, module, original.get(module))) {
+        places.set(spelling, { target, module });
+      }
     }
   }
   return places;

@@ -1,12 +1,15 @@
 /** Small products of matrices, on the host. Sums are in float64. */
 import { sizeOf, type Tensor } from "../core/tensor.ts";
-import type { ActiveLayer, LowRankProduct } from "./lora.ts";
+import type { ActiveLayer } from "./_active_layers.ts";
+import type { LowRankProduct } from "./lora.ts";
 
 /** The transpose of a matrix. */
 export function transposed({ data, shape: [rows = 0, columns = 0] }: Tensor): Tensor {
   const result = new Float32Array(data.length);
   for (let row = 0; row < rows; row++) {
-    for (let column = 0; column < columns; column++) result[column * rows + row] = data[row * columns + column]!;
+    for (let column = 0; column < columns; column++) {
+      result[column * rows + row] = data[row * columns + column]!;
+    }
   }
   return { data: result, shape: [columns, rows] };
 }
@@ -24,7 +27,9 @@ export function expandTucker(core: Tensor, inner: Tensor): Tensor {
     for (let j = 0; j < q; j++) {
       for (let column = 0; column < n; column++) {
         const factor = inner.data[j * n + column]!;
-        for (let w = 0; w < k; w++) sums[(i * n + column) * k + w]! += core.data[(i * q + j) * k + w]! * factor;
+        for (let w = 0; w < k; w++) {
+          sums[(i * n + column) * k + w]! += core.data[(i * q + j) * k + w]! * factor;
+        }
       }
     }
   }

@@ -27,7 +27,9 @@ export async function readLayer(
   { target, module, shape, settings }: LayerContext,
 ): Promise<LoraLayer> {
   const read = (role: Role) => readFactor(file, keys, role);
-  const kind = [...keys.keys()].some((role) => role.startsWith("w") || role.startsWith("t")) ? "loha" : "lora";
+  const kind = [...keys.keys()].some((role) => role.startsWith("w") || role.startsWith("t"))
+    ? "loha"
+    : "lora";
   const products = kind === "lora"
     ? [await loraProduct(read, keys)]
     : [await lohaHalf(read, keys, 1), await lohaHalf(read, keys, 2)];
@@ -75,12 +77,16 @@ async function readFactor(file: Weights, keys: ReadonlyMap<Role, string>, role: 
   const key = keys.get(role);
   if (key === undefined) {
     const [other] = keys.values();
-    throw new WeightsError(`Cannot load LoRA: key "${other}" stands alone, expected the factor "${role}" beside it.`);
+    throw new WeightsError(
+      `Cannot load LoRA: key "${other}" stands alone, expected the factor "${role}" beside it.`,
+    );
   }
   const { shape: stored } = file.info(key)!;
   const [rows = 0] = stored;
   if (stored.length < 2) {
-    throw new WeightsError(`Cannot load LoRA: key "${key}" has shape [${stored}], expected a matrix or a convolution.`);
+    throw new WeightsError(
+      `Cannot load LoRA: key "${key}" has shape [${stored}], expected a matrix or a convolution.`,
+    );
   }
   if (sizeOf(stored) === 0) {
     throw new WeightsError(`Cannot load LoRA: key "${key}" has rank 0, expected 1 or more.`);
@@ -103,7 +109,9 @@ async function readScale(
   const key = keys.get("alpha");
   const alpha = key === undefined ? settings.alpha(module) : (await readFloat32(file, key))[0];
   if (alpha === undefined) return 1;
-  if (Number.isFinite(alpha) && alpha !== 0) return alpha / (settings.rankStabilised ? Math.sqrt(rank) : rank);
+  if (Number.isFinite(alpha) && alpha !== 0) {
+    return alpha / (settings.rankStabilised ? Math.sqrt(rank) : rank);
+  }
   const place = key === undefined ? `the metadata give ${module}` : `key "${key}" is`;
   throw new WeightsError(`Cannot load LoRA: ${place} alpha ${alpha}, expected a finite number other than 0.`);
 }

@@ -1,9 +1,9 @@
 /** Small LoRA files in memory, for tests. */
 import { type Lora, loraModules, type ModuleShapes, readLora, type ReadLoraOptions } from "./mod.ts";
-import { clipText, readClipTextConfig } from "../models/clip_text.ts";
+import { clipText, type ClipTextConfig, readClipTextConfig } from "../models/clip_text.ts";
 import { unet } from "../models/unet.ts";
 import { readUnetConfig, type UnetArchitecture } from "../models/unet_config.ts";
-import { memoryWeights, type MemoryTensor } from "../weights/memory.ts";
+import { type MemoryTensor, memoryWeights } from "../weights/memory.ts";
 
 /** A UNet with regular blocks, of 2 levels. */
 export const architecture: UnetArchitecture = readUnetConfig({
@@ -15,7 +15,8 @@ export const architecture: UnetArchitecture = readUnetConfig({
   up_block_types: ["UpBlock2D", "CrossAttnUpBlock2D"],
 });
 
-const text = clipText(readClipTextConfig({
+/** A text encoder of 2 layers. */
+export const textConfig: ClipTextConfig = readClipTextConfig({
   hidden_size: 6,
   intermediate_size: 12,
   num_hidden_layers: 2,
@@ -23,12 +24,12 @@ const text = clipText(readClipTextConfig({
   max_position_embeddings: 7,
   vocab_size: 10,
   hidden_act: "quick_gelu",
-}));
+});
 
 /** The modules of both networks. */
 export const modules: { readonly unet: ModuleShapes; readonly textEncoder: ModuleShapes } = {
   unet: loraModules(unet(architecture)),
-  textEncoder: loraModules(text),
+  textEncoder: loraModules(clipText(textConfig)),
 };
 
 /** A module of the UNet, whose weight is `[8, 8]`. */
@@ -53,7 +54,11 @@ export function read(
 export function pair(
   stem: string,
   [outputs, inputs]: readonly [number, number],
-  { rank = 2, down = ".lora_down.weight", up = ".lora_up.weight" }: { rank?: number; down?: string; up?: string } = {},
+  { rank = 2, down = ".lora_down.weight", up = ".lora_up.weight" }: {
+    rank?: number;
+    down?: string;
+    up?: string;
+  } = {},
 ): Record<string, MemoryTensor> {
   return { [stem + down]: filled([rank, inputs]), [stem + up]: filled([outputs, rank]) };
 }

@@ -5,8 +5,9 @@
  */
 import { UnsupportedModelError } from "../core/errors.ts";
 import { sizeOf, type Tensor } from "../core/tensor.ts";
-import { type ActiveLayer, type ActiveLora, activeLayers, type LoraTarget, rankOf } from "./lora.ts";
-import { portName } from "./lora_hook.ts";
+import { type ActiveLayer, activeLayers, rankOf } from "./_active_layers.ts";
+import { downModule, portName } from "./_port_name.ts";
+import type { ActiveLora, LoraTarget } from "./lora.ts";
 
 /** An input of a program: a runner's port, or a graph's input. */
 export interface LoraPort {
@@ -50,7 +51,7 @@ export function hotLoraInputs(
   }
   const inputs: Record<string, Tensor> = {};
   for (const name of shapes.keys()) {
-    const [, module] = name.match(/^lora\.(.+)\.down$/) ?? [];
+    const module = downModule(name);
     if (module === undefined) continue;
     const [down, up] = [name, portName(module, "up")];
     const factors = joinFactors(module, shapes.get(down)!, shapes.get(up)!, active.get(module) ?? []);
@@ -80,7 +81,8 @@ function joinFactors(
         down[linear ? i * rank + first : first * columns + i] = product!.down.data[r * columns + i]!;
       }
       for (let o = 0; o < outputs; o++) {
-        up[linear ? first * outputs + o : o * rank + first] = scale * product!.up.data[o * rankOf(layer) + r]!;
+        up[linear ? first * outputs + o : o * rank + first] = scale *
+          product!.up.data[o * rankOf(layer) + r]!;
       }
     }
   }

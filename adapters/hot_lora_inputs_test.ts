@@ -19,14 +19,18 @@ Deno.test("factors stand side by side, scales folded in, zeros behind", async ()
 });
 
 Deno.test("attention has ports at its projections; all, at every layer but depthwise convolutions", () => {
-  const names = (inputs: ReturnType<typeof ports>) => inputs.filter(({ name }) => /^lora\..*\.up$/.test(name));
+  const names = (inputs: ReturnType<typeof ports>) =>
+    inputs.filter(({ name }) => /^lora\..*\.up$/.test(name));
   assert.ok(names(ports("attention", 2)).every(({ name }) => /attn\d\.to_(q|k|v|out\.0)\.up$/.test(name)));
   const graph = unet(architecture);
   assert.equal(
     names(ports("all", 2)).length,
     graph.nodes.filter(({ operator }) => operator === "linear" || operator === "conv2d").length,
   );
-  const separable = { ...architecture, levels: architecture.levels.map((level) => ({ ...level, separable: true })) };
+  const separable = {
+    ...architecture,
+    levels: architecture.levels.map((level) => ({ ...level, separable: true })),
+  };
   const inputs = unet(separable, { hook: loraHook({ modules: "all", rank: 2 }) }).inputs;
   assert.ok(inputs.some(({ name }) => name.includes("pointwise")));
   assert.ok(!inputs.some(({ name }) => name.includes("depthwise")));
@@ -45,7 +49,8 @@ Deno.test("what ports cannot hold is refused", async () => {
   const lora = await read(pair(kohya, [8, 8]));
   assert.throws(() => hotLoraInputs(ports("attention", 3), "unet", [{ lora }, { lora, scale: 0.1 }]), {
     name: "RangeError",
-    message: /the ranks at "mid_block.*to_q" are 2 \+ 2 = 4, but the ports hold 3\. Load the model with ports of rank 4/,
+    message:
+      /the ranks at "mid_block.*to_q" are 2 \+ 2 = 4, but the ports hold 3\. Load the model with ports of rank 4/,
   });
   const feedForward = "mid_block.attentions.0.transformer_blocks.0.ff.net.2";
   const other = await read(pair("lora_unet_" + feedForward.replaceAll(".", "_"), [8, 32]));
@@ -53,7 +58,10 @@ Deno.test("what ports cannot hold is refused", async () => {
     name: "UnsupportedModelError",
     message: new RegExp(`without a port for "${feedForward}"`),
   });
-  const half = (n: 1 | 2) => ({ [`${kohya}.hada_w${n}_a`]: filled([8, 2]), [`${kohya}.hada_w${n}_b`]: filled([2, 8]) });
+  const half = (n: 1 | 2) => ({
+    [`${kohya}.hada_w${n}_a`]: filled([8, 2]),
+    [`${kohya}.hada_w${n}_b`]: filled([2, 8]),
+  });
   const loha = await read({ ...half(1), ...half(2) });
   assert.throws(() => hotLoraInputs(ports("attention", 8), "unet", [{ lora: loha }]), {
     name: "UnsupportedModelError",

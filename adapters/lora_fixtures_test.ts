@@ -36,11 +36,19 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
         const loras = await open(files);
         const unetWeights = mergeLora(await weightsOf("unet/diffusion_pytorch_model"), "unet", loras);
         await using _unetWeights = unetWeights;
-        await using network = await backend.load({ kind: "graph", graph: unet(unetConfig), weights: unetWeights });
+        await using network = await backend.load({
+          kind: "graph",
+          graph: unet(unetConfig),
+          weights: unetWeights,
+        });
         assertClose(await runUnet(network), `${tag}.unet_out`, tolerance);
         const textWeights = mergeLora(await weightsOf("text_encoder/model"), "textEncoder", loras);
         await using _textWeights = textWeights;
-        await using text = await backend.load({ kind: "graph", graph: clipText(textConfig), weights: textWeights });
+        await using text = await backend.load({
+          kind: "graph",
+          graph: clipText(textConfig),
+          weights: textWeights,
+        });
         assertClose(await runText(text), `${tag}.text`, tolerance);
       });
     }
@@ -59,8 +67,16 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
       if (tag.startsWith("loha")) continue; // no ports can hold it
       const loras = await open(files);
       // Hot and merged must agree within 1e-3; both are in fact within float32 noise of the reference.
-      assertClose(await runUnet(network, hotLoraInputs(network.inputs, "unet", loras)), `${tag}.unet_out`, tolerance);
-      assertClose(await runText(text, hotLoraInputs(text.inputs, "textEncoder", loras)), `${tag}.text`, tolerance);
+      assertClose(
+        await runUnet(network, hotLoraInputs(network.inputs, "unet", loras)),
+        `${tag}.unet_out`,
+        tolerance,
+      );
+      assertClose(
+        await runText(text, hotLoraInputs(text.inputs, "textEncoder", loras)),
+        `${tag}.text`,
+        tolerance,
+      );
     }
   });
 }

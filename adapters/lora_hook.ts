@@ -5,6 +5,7 @@
  * @module
  */
 import type { LayerHook } from "../graph/builder.ts";
+import { portName } from "./_port_name.ts";
 
 /** Which layers have ports, and how much fits through them. */
 export interface LoraPorts {
@@ -45,7 +46,8 @@ export function loraHook({ modules, rank }: LoraPorts): LayerHook {
   }
   return (g, layer, input, output, window) => {
     if (modules === "attention" && !attention.test(layer)) return output;
-    const port = (name: "down" | "up", shape: readonly number[]) => g.input(portName(layer, name), "float32", shape);
+    const port = (name: "down" | "up", shape: readonly number[]) =>
+      g.input(portName(layer, name), "float32", shape);
     if (window === undefined) {
       const down = port("down", [input.shape.at(-1) as number, rank]);
       const up = port("up", [rank, output.shape.at(-1) as number]);
@@ -62,8 +64,3 @@ export function loraHook({ modules, rank }: LoraPorts): LayerHook {
 
 /** The projections of a UNet's or a text encoder's attention. */
 const attention = /\.(attn\d|self_attn)\.[\w.]+$/;
-
-/** Name of an input. */
-export function portName(module: string, factor: "down" | "up"): string {
-  return `lora.${module}.${factor}`;
-}

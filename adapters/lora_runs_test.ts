@@ -9,7 +9,7 @@ import { localFolder, type ModelFolder } from "../parts/model_folder.ts";
 import { type DdimArguments, ddimRun } from "../tests/_ddim_run.ts";
 import { maxAbsDifference, readFixture, readJson } from "../tests/_fixtures.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
-import { type ActiveLora, type LoraTarget, loraModules, mergeLora, readLora } from "./mod.ts";
+import { type ActiveLora, loraModules, type LoraTarget, mergeLora, readLora } from "./mod.ts";
 
 interface Cases {
   readonly pipeline_arguments: DdimArguments;
@@ -36,7 +36,10 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
         const model = await openDiffusers(merged(folder, await open(files)), { backend });
         await using textEncoder = model.textEncoder;
         await using network = model.unets.get("base")!.part;
-        const latents = await ddimRun({ textEncoder: await textEncoder.get(), unet: await network.get() }, given);
+        const latents = await ddimRun(
+          { textEncoder: await textEncoder.get(), unet: await network.get() },
+          given,
+        );
         const { data } = expected.float32(`${tag}.latents`);
         const difference = maxAbsDifference(latents.at(-1)!.data, data);
         // Relative to the largest latent, which is 14 to 23: runs of this kind move by up to 7e-4 when their start

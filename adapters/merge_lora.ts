@@ -9,7 +9,8 @@ import { type ComputedTensor, overrideWeights } from "../weights/override.ts";
 import { dequantised } from "../weights/quantise.ts";
 import { renameWeights } from "../weights/rename.ts";
 import type { Weights } from "../weights/weights.ts";
-import { type ActiveLora, activeLayers, type LoraTarget } from "./lora.ts";
+import { activeLayers } from "./_active_layers.ts";
+import type { ActiveLora, LoraTarget } from "./lora.ts";
 import { addChanges } from "./_matrices.ts";
 
 /**

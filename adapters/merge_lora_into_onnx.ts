@@ -7,9 +7,10 @@
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import { decodeModel, onnxTypes, type TensorProto } from "../graph/onnx_proto.ts";
 import { toFloat16, toFloat32 } from "../weights/convert.ts";
+import { type ActiveLayer, activeLayers } from "./_active_layers.ts";
 import { addChanges, transposed } from "./_matrices.ts";
 import { findOnnxWeights, type OnnxWeight } from "./_onnx_weights.ts";
-import { type ActiveLayer, type ActiveLora, activeLayers, type LoraTarget } from "./lora.ts";
+import type { ActiveLora, LoraTarget } from "./lora.ts";
 import type { ModuleShapes } from "./lora_modules.ts";
 
 /** An ONNX model in memory. */
@@ -58,7 +59,9 @@ export function mergeLoraIntoOnnx(onnx: OnnxModel, target: LoraTarget, loras: re
   const changes = [...activeLayers(loras, target)].map(([module, layers]) => {
     const weight = weights.get(module);
     if (weight === undefined) {
-      throw new WeightsError(`Cannot merge LoRA: the ONNX model has no weight that can be told to be "${module}".`);
+      throw new WeightsError(
+        `Cannot merge LoRA: the ONNX model has no weight that can be told to be "${module}".`,
+      );
     }
     return { weight, layers, bytes: bytesOf(weight.tensor, onnx), dtype: dtypeOf(weight.tensor) };
   });
@@ -70,7 +73,11 @@ export function mergeLoraIntoOnnx(onnx: OnnxModel, target: LoraTarget, loras: re
 }
 
 /** A weight with its changes, lying as it was. */
-function changed(data: Float32Array, { shape, transposed: lies }: OnnxWeight, layers: readonly ActiveLayer[]): Float32Array {
+function changed(
+  data: Float32Array,
+  { shape, transposed: lies }: OnnxWeight,
+  layers: readonly ActiveLayer[],
+): Float32Array {
   if (!lies) {
     addChanges(data, layers);
     return data;
@@ -81,7 +88,10 @@ function changed(data: Float32Array, { shape, transposed: lies }: OnnxWeight, la
 }
 
 /** The bytes of a tensor where they are: the decoder gives views of the model, not copies. */
-function bytesOf({ name, rawData, externalData = [] }: TensorProto, { model, externalData: files = [] }: OnnxModel): Uint8Array {
+function bytesOf(
+  { name, rawData, externalData = [] }: TensorProto,
+  { model, externalData: files = [] }: OnnxModel,
+): Uint8Array {
   if (rawData !== undefined && rawData.buffer === model.buffer) return rawData;
   const field = (key: string) => externalData.find((entry) => entry.key === key)?.value;
   const location = field("location");
@@ -94,7 +104,9 @@ function bytesOf({ name, rawData, externalData = [] }: TensorProto, { model, ext
   const length = Number(field("length") ?? file.data.length - offset);
   if (offset + length > file.data.length) {
     throw new WeightsError(
-      `Cannot merge LoRA: "${location}" has ${file.data.length} bytes, but "${name}" ends at ${offset + length}.`,
+      `Cannot merge LoRA: "${location}" has ${file.data.length} bytes, but "${name}" ends at ${
+        offset + length
+      }.`,
     );
   }
   return file.data.subarray(offset, offset + length);

@@ -5,7 +5,7 @@ import { maxAbsDifference } from "../tests/_fixtures.ts";
 import { toFloat16, toFloat32 } from "../weights/convert.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import type { Weights } from "../weights/weights.ts";
-import { type Lora, mergeLoraIntoOnnx, onnxModules, type OnnxModel, readLora } from "./mod.ts";
+import { type Lora, mergeLoraIntoOnnx, type OnnxModel, onnxModules, readLora } from "./mod.ts";
 
 // Written by tests/data/lora_onnx/make.py with PyTorch, merging by itself.
 const folder = new URL("../tests/data/lora_onnx/", import.meta.url);
@@ -35,7 +35,12 @@ Deno.test("a float16 weight is rounded once, after the merge", () => {
     opsetImport: [{ version: 21 }],
     graph: {
       name: "half",
-      node: [{ opType: "MatMul", name: "/mid_block/to_q/MatMul", input: ["x", "onnx::MatMul_1"], output: ["y"] }],
+      node: [{
+        opType: "MatMul",
+        name: "/mid_block/to_q/MatMul",
+        input: ["x", "onnx::MatMul_1"],
+        output: ["y"],
+      }],
       initializer: [{
         name: "onnx::MatMul_1",
         dims: [3, 2],
@@ -77,7 +82,11 @@ Deno.test("missing external data, unknown modules and nameless models are errors
     message: /"mid_block.resnets.7.conv1"/,
   });
   assert.deepEqual(onnx.externalData![0]!.data, before);
-  const nameless = { irVersion: 10, opsetImport: [], graph: { name: "", node: [], initializer: [], input: [], output: [] } };
+  const nameless = {
+    irVersion: 10,
+    opsetImport: [],
+    graph: { name: "", node: [], initializer: [], input: [], output: [] },
+  };
   assert.throws(() => onnxModules(encodeModel(nameless)), { name: "UnsupportedModelError" });
 });
 
@@ -97,12 +106,14 @@ async function openLora({ model }: OnnxModel): Promise<Lora> {
 /** The same model with its weights inside. */
 function inlined({ model, externalData }: OnnxModel): OnnxModel {
   const decoded = decodeModel(model);
-  const initializer = decoded.graph.initializer.map(({ externalData: place = [], dataLocation, ...tensor }) => {
-    if (dataLocation !== 1) return tensor;
-    const field = (key: string) => Number(place.find((entry) => entry.key === key)!.value);
-    const rawData = externalData![0]!.data.slice(field("offset"), field("offset") + field("length"));
-    return { ...tensor, rawData };
-  });
+  const initializer = decoded.graph.initializer.map(
+    ({ externalData: place = [], dataLocation, ...tensor }) => {
+      if (dataLocation !== 1) return tensor;
+      const field = (key: string) => Number(place.find((entry) => entry.key === key)!.value);
+      const rawData = externalData![0]!.data.slice(field("offset"), field("offset") + field("length"));
+      return { ...tensor, rawData };
+    },
+  );
   return { model: encodeModel({ ...decoded, graph: { ...decoded.graph, initializer } }) };
 }
 
@@ -112,10 +123,15 @@ async function distance({ model, externalData = [] }: OnnxModel, key: string): P
   const session = await ort.InferenceSession.create(model, {
     externalData: externalData.map(({ location, data }) => ({ path: location, data })),
   });
-  const inputs = await Promise.all(session.inputNames.map(async (name) => [name, await tensor(expected, name)]));
+  const inputs = await Promise.all(
+    session.inputNames.map(async (name) => [name, await tensor(expected, name)]),
+  );
   const { out_sample } = await session.run(Object.fromEntries(inputs));
   await session.release();
-  return maxAbsDifference(out_sample!.data as Float32Array, (await tensor(expected, key)).data as Float32Array);
+  return maxAbsDifference(
+    out_sample!.data as Float32Array,
+    (await tensor(expected, key)).data as Float32Array,
+  );
 }
 
 async function tensor(weights: Weights, name: string): Promise<ort.Tensor> {

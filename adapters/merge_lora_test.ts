@@ -28,16 +28,25 @@ Deno.test("a merged weight of an 8-bit model is float16 and has no scales; the o
   const float = memoryWeights({ [key]: filled([8, 8], (i) => i / 64), "mid_block.x.weight": filled([8, 8]) });
   const base = quantised(float, { select: () => true });
   const merged = mergeLora(base, "unet", [{ lora: await read(pair(kohya, [8, 8])), scale: 1e-3 }]);
-  assert.deepEqual([...merged.names()].toSorted(), [key, "mid_block.x.weight", "mid_block.x.weight.scale"].toSorted());
+  assert.deepEqual(
+    [...merged.names()].toSorted(),
+    [key, "mid_block.x.weight", "mid_block.x.weight.scale"].toSorted(),
+  );
   assert.equal(merged.info(key)!.dtype, "F16");
-  const exact = await readFloat32(mergeLora(float, "unet", [{ lora: await read(pair(kohya, [8, 8])), scale: 1e-3 }]), key);
+  const exact = await readFloat32(
+    mergeLora(float, "unet", [{ lora: await read(pair(kohya, [8, 8])), scale: 1e-3 }]),
+    key,
+  );
   const actual = await readFloat32(merged, key);
   // Half a step of 8 bits over values up to 1, and half a unit of float16.
   exact.forEach((value, i) => assert.ok(Math.abs(actual[i]! - value) < 0.5 / 127 + 1e-3));
 });
 
 Deno.test("scale 0 leaves the weights as they are; each network has its own scale", async () => {
-  const lora = await read({ ...pair(kohya, [8, 8]), ...pair("lora_te_" + text.replaceAll(".", "_"), [6, 6]) });
+  const lora = await read({
+    ...pair(kohya, [8, 8]),
+    ...pair("lora_te_" + text.replaceAll(".", "_"), [6, 6]),
+  });
   const base = memoryWeights({ [key]: filled([8, 8]), [`${text}.weight`]: filled([6, 6]) });
   const scale = { unet: 0, textEncoder: 1 };
   assert.deepEqual(await mergeLora(base, "unet", [{ lora, scale }]).read(key), await base.read(key));

@@ -16,4 +16,5 @@ export * from "./lora_hook.ts";
 export * from "./lora_modules.ts";
 export * from "./merge_lora.ts";
 export * from "./merge_lora_into_onnx.ts";
+export * from "./model_loras.ts";
 export * from "./read_lora.ts";

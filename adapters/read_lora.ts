@@ -74,7 +74,9 @@ export async function readLora(
     layers.push(await readLayer(file, keys, { ...place, shape, settings: settings[place.target] }));
   }
   if (unmatched.length > 0 && (strict || layers.length === 0)) throw strangers(unmatched, layers);
-  if (layers.length === 0) throw new WeightsError("Cannot load LoRA: the file is empty, expected pairs of factors.");
+  if (layers.length === 0) {
+    throw new WeightsError("Cannot load LoRA: the file is empty, expected pairs of factors.");
+  }
   return { layers, unmatched };
 }
 

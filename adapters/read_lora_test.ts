@@ -8,8 +8,18 @@ const square = [8, 8] as const;
 
 Deno.test("every module is found under every spelling", async () => {
   const styles = [
-    { unet: kohyaOf("lora_unet_"), textEncoder: kohyaOf("lora_te_"), down: ".lora_down.weight", up: ".lora_up.weight" },
-    { unet: after("unet."), textEncoder: after("text_encoder."), down: ".lora_A.weight", up: ".lora_B.weight" },
+    {
+      unet: kohyaOf("lora_unet_"),
+      textEncoder: kohyaOf("lora_te_"),
+      down: ".lora_down.weight",
+      up: ".lora_up.weight",
+    },
+    {
+      unet: after("unet."),
+      textEncoder: after("text_encoder."),
+      down: ".lora_A.weight",
+      up: ".lora_B.weight",
+    },
     { unet: after(""), textEncoder: after(""), down: ".lora.down.weight", up: ".lora.up.weight" },
     {
       unet: after("base_model.model."),
@@ -37,7 +47,9 @@ Deno.test("every module is found under every spelling", async () => {
     const { layers } = await read(tensors);
     assert.deepEqual(
       layers.map(({ target, module }) => `${target} ${module}`),
-      (["unet", "textEncoder"] as const).flatMap((target) => [...modules[target].keys()].map((m) => `${target} ${m}`)),
+      (["unet", "textEncoder"] as const).flatMap((target) =>
+        [...modules[target].keys()].map((m) => `${target} ${m}`)
+      ),
     );
   }
 });
@@ -46,7 +58,8 @@ Deno.test("attention processors and the original block names of Stable Diffusion
   const names: Readonly<Record<string, string>> = {
     "unet.mid_block.attentions.0.transformer_blocks.0.attn1.processor.to_out_lora":
       "mid_block.attentions.0.transformer_blocks.0.attn1.to_out.0",
-    lora_unet_input_blocks_1_1_transformer_blocks_0_attn1_to_q: "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
+    lora_unet_input_blocks_1_1_transformer_blocks_0_attn1_to_q:
+      "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q",
     lora_unet_input_blocks_2_0_in_layers_2: "down_blocks.0.resnets.1.conv1",
     lora_unet_input_blocks_3_0_op: "down_blocks.0.downsamplers.0.conv",
     lora_unet_middle_block_2_out_layers_3: "mid_block.resnets.1.conv2",
@@ -71,8 +84,14 @@ Deno.test("scale is alpha / rank, from the file, from the metadata, or 1", async
   assert.equal(scaleOf(await read({ ...pair(kohya, square), [`${kohya}.alpha`]: filled([], () => 3) })), 1.5);
   assert.equal(scaleOf(await read(peft, metadata({ "unet.lora_alpha": 8 }))), 4);
   assert.equal(scaleOf(await read(peft, metadata({ lora_alpha: 8 }))), 4);
-  assert.equal(scaleOf(await read(peft, metadata({ "unet.lora_alpha": 8, "unet.alpha_pattern": { "attn1.to_q": 6 } }))), 3);
-  assert.equal(scaleOf(await read(peft, metadata({ "unet.lora_alpha": 4, "unet.use_rslora": true }))), 4 / Math.SQRT2);
+  assert.equal(
+    scaleOf(await read(peft, metadata({ "unet.lora_alpha": 8, "unet.alpha_pattern": { "attn1.to_q": 6 } }))),
+    3,
+  );
+  assert.equal(
+    scaleOf(await read(peft, metadata({ "unet.lora_alpha": 4, "unet.use_rslora": true }))),
+    4 / Math.SQRT2,
+  );
   assert.equal(scaleOf(await read(peft, metadata({ "text_encoder.lora_alpha": 8 }))), 1);
 });
 
@@ -80,13 +99,19 @@ Deno.test("LoCon's and LoHa's window cores are written out", async () => {
   const conv = "mid_block.resnets.0.conv1"; // [8, 8, 3, 3]
   const stem = "lora_unet_" + conv.replaceAll(".", "_");
   const small = (seed: number) => (i: number) => Math.sin(seed + 3 * i);
-  const [up, mid, down] = [filled([8, 2], small(1)), filled([2, 3, 3, 3], small(2)), filled([3, 8], small(3))];
+  const [up, mid, down] = [
+    filled([8, 2], small(1)),
+    filled([2, 3, 3, 3], small(2)),
+    filled([3, 8], small(3)),
+  ];
   const at = ({ data, shape }: ReturnType<typeof filled>, ...index: number[]) =>
     (data as Float32Array)[index.reduce((offset, i, axis) => offset * shape[axis]! + i, 0)]!;
   const core = (o: number, i: number, w: number) => {
     let sum = 0;
     for (let p = 0; p < 2; p++) {
-      for (let q = 0; q < 3; q++) sum += at(up, o, p) * at(mid, p, q, Math.floor(w / 3), w % 3) * at(down, q, i);
+      for (let q = 0; q < 3; q++) {
+        sum += at(up, o, p) * at(mid, p, q, Math.floor(w / 3), w % 3) * at(down, q, i);
+      }
     }
     return sum;
   };
@@ -129,16 +154,28 @@ Deno.test("other kinds of adapters are refused by name", async () => {
     await assert.rejects(read(file, { strict: false }), { name: "UnsupportedModelError", message });
   }
   const dora = { metadata: { lora_adapter_metadata: '{"unet.use_dora": true}' } };
-  await assert.rejects(read(pair(kohya, square), dora), { name: "UnsupportedModelError", message: /metadata say DoRA/ });
+  await assert.rejects(read(pair(kohya, square), dora), {
+    name: "UnsupportedModelError",
+    message: /metadata say DoRA/,
+  });
 });
 
 Deno.test("keys without a module are an error, or a list", async () => {
-  const file = { ...pair(kohya, square), ...pair("lora_unet_mid_block_nowhere", square), "bundle_emb.x": filled([1]) };
-  await assert.rejects(read(file), { name: "WeightsError", message: /belong to no layer of the model; 1 layers do/ });
+  const file = {
+    ...pair(kohya, square),
+    ...pair("lora_unet_mid_block_nowhere", square),
+    "bundle_emb.x": filled([1]),
+  };
+  await assert.rejects(read(file), {
+    name: "WeightsError",
+    message: /belong to no layer of the model; 1 layers do/,
+  });
   const { layers, unmatched } = await read(file, { strict: false });
   assert.equal(layers.length, 1);
   assert.equal(unmatched.length, 3);
-  await assert.rejects(read(pair("lora_unet_nowhere", square), { strict: false }), { message: /no key fits/ });
+  await assert.rejects(read(pair("lora_unet_nowhere", square), { strict: false }), {
+    message: /no key fits/,
+  });
   await assert.rejects(read({}), { name: "WeightsError", message: /the file is empty/ });
 });
 
@@ -151,7 +188,10 @@ Deno.test("bad factors are clear errors", async () => {
     [{ [down]: filled([0, 8]), [up]: filled([8, 0]) }, /has rank 0, expected 1 or more/],
     [{ ...good, [down]: filled([2, 8], (i) => i === 5 ? NaN : 1) }, /lora_down.weight" holds NaN/],
     [{ ...good, [up]: filled([8, 2], () => Infinity) }, /lora_up.weight" holds Infinity/],
-    [{ ...good, [`${kohya}.alpha`]: filled([], () => 0) }, /alpha" is alpha 0, expected a finite number other than 0/],
+    [
+      { ...good, [`${kohya}.alpha`]: filled([], () => 0) },
+      /alpha" is alpha 0, expected a finite number other than 0/,
+    ],
     [{ ...good, [`${kohya}.alpha`]: filled([], () => NaN) }, /alpha NaN/],
     [pair(kohya, [4, 8]), /changes a weight of 4 × 8, the model's is 8 × 8/],
     [{ ...good, [down]: filled([16]) }, /has shape \[16\], expected a matrix/],
@@ -167,10 +207,13 @@ Deno.test("a LoRA for another architecture says which", async () => {
     name: "WeightsError",
     message: /was made for a text width of 2048 \(SDXL\), expected 6\.$/,
   });
-  await assert.rejects(read(pair("transformer.blocks.0.attn.to_q", square, { down: ".lora_A.weight", up: ".lora_B.weight" })), {
-    name: "WeightsError",
-    message: /is for a transformer, expected a UNet/,
-  });
+  await assert.rejects(
+    read(pair("transformer.blocks.0.attn.to_q", square, { down: ".lora_A.weight", up: ".lora_B.weight" })),
+    {
+      name: "WeightsError",
+      message: /is for a transformer, expected a UNet/,
+    },
+  );
 });
 
 function kohyaOf(prefix: string): (module: string) => string {

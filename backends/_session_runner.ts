@@ -11,7 +11,7 @@ import type { AnyTensor, Port, Runner, RunOptions } from "./backend.ts";
 /** What a runner is made of. */
 export interface SessionRunnerOptions {
   /** What runs; it is released with the runner. */
-  readonly program: Pick<Program, "name" | "release">;
+  readonly program: Pick<Program, "name" | "dimensions" | "release">;
   /** Serves the runs of one runtime instance. */
   readonly queue: Queue;
   /** Opens the session: once by {@linkcode openRunner}, and again after one was abandoned or lost. */
@@ -40,8 +40,9 @@ class SessionRunner implements Runner {
   constructor(options: SessionRunnerOptions, session: Session) {
     this.#options = options;
     this.#session = session;
-    this.inputs = session.inputs;
-    this.outputs = session.outputs;
+    const { dimensions } = options.program;
+    this.inputs = session.inputs.map((port) => withSizes(port, dimensions));
+    this.outputs = session.outputs.map((port) => withSizes(port, dimensions));
   }
 
   async run(
@@ -119,6 +120,11 @@ class SessionRunner implements Runner {
 /** Whether a tensor is a handle of one on a device. */
 export function isDeviceTensor(tensor: AnyTensor | PortTensor): tensor is DeviceTensor {
   return "read" in tensor;
+}
+
+/** The runtime plans for promised sizes, but does not hold callers to them. */
+function withSizes(port: Port, dimensions: Readonly<Record<string, number>>): Port {
+  return { ...port, shape: port.shape.map((size) => dimensions[size] ?? size) };
 }
 
 function output(tensor: PortTensor | DeviceTensor, kept: boolean): AnyTensor {

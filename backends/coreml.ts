@@ -52,13 +52,16 @@ export interface CoreMLOptions {
  * is widened and narrowed at the border. Models have fixed sizes; other ones are a `RangeError`.
  *
  * @example
- * ```ts no-eval
+ * ```ts
  * import { coreml } from "@mobile-diffusion/sdk/backends/coreml";
+ * console.log(coreml({ computeUnits: "cpuAndNeuralEngine" }).name); // "coreml"
+ * ```
  *
- * const backend = coreml({ computeUnits: "cpuAndNeuralEngine" });
- * await using encoder = await backend.load({ kind: "coreml", path: "Resources/TextEncoder.mlmodelc" });
- * const ids = { data: new Float32Array(77).fill(49407), shape: [1, 77] };
- * const { last_hidden_state } = await encoder.run({ input_ids: ids });
+ * @example A model on its own
+ * ```ts ignore
+ * await using encoder = await coreml().load({ kind: "coreml", path: "Resources/TextEncoder.mlmodelc" });
+ * const input_ids = { data: new Float32Array(77).fill(49407), shape: [1, 77] };
+ * const { last_hidden_state } = await encoder.run({ input_ids });
  * ```
  */
 export function coreml(options: CoreMLOptions = {}): Backend {

@@ -9,7 +9,7 @@
 
 const float = Math.fround;
 
-/** `a · b + c`, rounded once. The product of two float32 is exact in float64. */
+/** `a · b + c`, rounded once: the product of two float32 is exact in float64, and the sum all but is. */
 function fma(a: number, b: number, c: number): number {
   return float(a * b + c);
 }

@@ -21,7 +21,7 @@ export interface SamplerStart {
   readonly noise: Latent;
   /** The clean latent to begin from (image to image); pure noise when absent. */
   readonly image?: Latent;
-  /** Fraction of the steps to run from `image`, 0 … 1. @default {1} */
+  /** Fraction of the steps to run from `image`, 0 … 1; it has to leave one at least. @default {1} */
   readonly strength?: number;
 }
 
@@ -47,7 +47,10 @@ export interface SamplerStep {
   readonly timestep: number;
   /** The latent after the step, variance-preserving. */
   readonly latent: Latent;
-  /** The noise level of `latent`. */
+  /**
+   * The noise level of `latent`. The last one is free of noise, or nearly: some schedules end at the level of
+   * timestep 0 (`setAlphaToOne: false`).
+   */
   readonly level: NoiseLevel;
   /** The clean latent as the step saw it. */
   readonly x0: Latent;

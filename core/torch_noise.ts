@@ -32,6 +32,8 @@ export class TorchGenerator {
   #spare: number | undefined;
 
   /**
+   * Seeds the generator.
+   *
    * @param seed A whole number, 0 … 2⁵³ − 1. PyTorch's generator uses its low 32 bits only.
    * @throws {RangeError} If the seed is anything else.
    */

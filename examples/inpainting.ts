@@ -3,7 +3,7 @@ import { createPipeline } from "@mobile-diffusion/sdk";
 import { writeFile } from "node:fs/promises";
 
 await using pipeline = await createPipeline();
-const { images: [image] } = await pipeline.generate({ prompt: "a yellow sun by day", seed: 4 });
+const { images: [image] } = await pipeline.generate({ prompt: "a yellow sun by day", seed: 4, steps: 20 });
 const { width, height } = image!;
 const left = Uint8Array.from(
   { length: 3 * width * height },
@@ -14,5 +14,6 @@ const { images } = await pipeline.generate({
   image: image!,
   mask: { width, height, data: left },
   seed: 4,
+  steps: 20,
 });
 await writeFile("inpainting.png", await images[0]!.encode("png"));

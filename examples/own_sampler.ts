@@ -3,7 +3,7 @@ import { createSchedule, type Denoiser, parameterise, type Sampler, torchNoise }
 import { weightedSum } from "@mobile-diffusion/sdk/samplers";
 
 /** DDIM on timesteps that crowd towards the end, where pictures get their detail: t = (T − 1) · (1 − i/n)². */
-function quadratic(count = 20): Sampler {
+function quadratic(count = 50): Sampler {
   return {
     name: "quadratic",
     steps: count,
@@ -22,25 +22,18 @@ function quadratic(count = 20): Sampler {
   };
 }
 
-// Pictures of one pixel, N(3, 0.5²): the best guess of the noise in z is known, so no network is needed.
+// Pictures of one pixel, N(3, 0.5²): the best guess of x0 given z is a formula, so no network is needed.
 const gaussian: Denoiser = (z, at) => {
-  const variance = (at.alpha * 0.5) ** 2 + at.sigma ** 2;
-  const epsilon = {
-    data: z.data.map((value) => at.sigma * (value - at.alpha * 3) / variance),
-    shape: z.shape,
-  };
-  return Promise.resolve(parameterise(epsilon, z, at, "epsilon"));
+  const gain = at.alpha * 0.25 / (at.alpha ** 2 * 0.25 + at.sigma ** 2);
+  const x0 = { data: z.data.map((value) => 3 + gain * (value - at.alpha * 3)), shape: z.shape };
+  return Promise.resolve(parameterise(x0, z, at, "sample"));
 };
 
+const schedule = createSchedule({ rescaleBetasZeroSnr: true, predictionType: "sample" }); // begins with noise only
 const start = { noise: torchNoise(7).normal([1, 10_000]) };
 let samples = start.noise.data;
-for await (
-  const { latent } of quadratic().sample(gaussian, start, {
-    schedule: createSchedule(),
-    noise: torchNoise(8),
-  })
-) {
-  samples = latent.data;
+for await (const step of quadratic().sample(gaussian, start, { schedule, noise: torchNoise(8) })) {
+  samples = step.latent.data;
 }
 const mean = samples.reduce((sum, value) => sum + value, 0) / samples.length;
 const deviation = Math.sqrt(samples.reduce((sum, value) => sum + (value - mean) ** 2, 0) / samples.length);

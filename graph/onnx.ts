@@ -60,17 +60,23 @@ export function writeOnnx(
   { place, support, compute = "float32" }: WriteOnnxOptions,
 ): Uint8Array {
   const emitter = new Emitter(support, compute);
-  const narrow = (value: Value) => compute === "float16" && value.type === "float32";
-  const outer = (value: Value) => narrow(value) ? `${value.name}:float32` : value.name;
+  const isNarrow = (value: Value) => compute === "float16" && value.type === "float32";
+  const inner = new Map(
+    [...graph.inputs, ...graph.outputs].filter(isNarrow).map(({ name }) => [name, `${name}:float16`]),
+  );
+  const renamed = <T extends Value | undefined>(value: T): T =>
+    value && inner.has(value.name) ? { ...value, name: inner.get(value.name) } : value;
   const info = (value: Value) => ({
-    name: outer(value),
+    name: value.name,
     type: { tensorType: { elemType: onnxTypes[value.type], shape: { dim: value.shape.map(dimension) } } },
   });
-  graph.inputs.filter(narrow).forEach((value) => emitter.cast(outer(value), value.name, "float16"));
+  graph.inputs.filter(isNarrow).forEach(({ name }) => emitter.cast(name, inner.get(name)!, "float16"));
   graph.constants.forEach((constant) => emitter.constant(constant));
   graph.weights.forEach((weight) => emitter.weight(weight, place(weight)));
-  graph.nodes.forEach((node) => lower(node, emitter));
-  graph.outputs.filter(narrow).forEach((value) => emitter.cast(value.name, outer(value), "float32"));
+  for (const node of graph.nodes) {
+    lower({ ...node, inputs: node.inputs.map(renamed), outputs: node.outputs.map(renamed) }, emitter);
+  }
+  graph.outputs.filter(isNarrow).forEach(({ name }) => emitter.cast(inner.get(name)!, name, "float32"));
   const model = encodeModel({
     irVersion: 10,
     producerName: "mobile-diffusion",

@@ -6,31 +6,37 @@
  * Between blobs and snapshots ours are hard links: Deno allows symbolic ones only with access to the whole
  * disk.
  */
-import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import {
-  type FileHandle,
-  link,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  rename,
-  rm,
-  stat,
-  writeFile,
-} from "node:fs/promises";
+import { defaultCacheFolder } from "./_cache_folder.ts";
 import { HubError } from "./hub_error.ts";
+import { DiskPart } from "./_disk_part.ts";
 import { code, lock } from "./_lock.ts";
-import type { AddOptions, Part, RemoteFile, Store } from "./_store.ts";
+import type { AddOptions, RemoteFile, Store } from "./_store.ts";
 import type { Digest } from "./_transfer.ts";
+
+type Files = typeof import("node:fs/promises");
+type Crypto = typeof import("node:crypto");
 
 /** The part of the cache that belongs to one model. */
 export class DiskStore implements Store {
   readonly place: string;
+  readonly #files: Files;
+  readonly #crypto: Crypto;
 
-  constructor(cache: string, model: string) {
-    this.place = `${cache}/models--${model.replace("/", "--")}`;
+  private constructor(place: string, files: Files, crypto: Crypto) {
+    this.place = place;
+    this.#files = files;
+    this.#crypto = crypto;
+  }
+
+  /** Node's modules come only now, so that browsers can load this file. */
+  static async open(model: string, cache?: string): Promise<DiskStore> {
+    const modules = Promise.all([import("node:fs/promises"), import("node:crypto")]);
+    const [files, crypto] = await modules.catch((cause) => {
+      const state = "this platform has no files, expected Deno, Node or Bun; browsers have resolveModelBlobs";
+      throw new TypeError(`Cannot resolve "${model}" to a folder: ${state}.`, { cause });
+    });
+    const place = `${cache ?? defaultCacheFolder()}/models--${model.replace("/", "--")}`;
+    return new DiskStore(place, files, crypto);
   }
 
   /** Where the files of a commit are. */
@@ -39,121 +45,73 @@ export class DiskStore implements Store {
   }
 
   async commitOf(revision: string): Promise<string | undefined> {
-    const commit = await ifThere(readFile(`${this.place}/refs/${revision}`, "utf8"));
+    const commit = await ifThere(this.#files.readFile(`${this.place}/refs/${revision}`, "utf8"));
     return commit?.match(/^[0-9a-f]{40}$/m)?.[0];
   }
 
   async setCommit(revision: string, commit: string): Promise<void> {
-    if (revision !== commit) await replace(`${this.place}/refs/${revision}`, commit);
+    if (revision === commit) return;
+    const path = `${this.place}/refs/${revision}`;
+    const temporary = `${path}.${crypto.randomUUID()}`;
+    await this.#files.mkdir(parent(path), { recursive: true });
+    await this.#files.writeFile(temporary, commit);
+    await this.#files.rename(temporary, path);
   }
 
   async paths(commit: string): Promise<string[]> {
     const folder = this.snapshot(commit);
-    const entries = await ifThere(readdir(folder, { recursive: true })) ?? [];
+    const entries = await ifThere(this.#files.readdir(folder, { recursive: true })) ?? [];
     const found = await Promise.all(entries.map(async (entry) => {
-      const target = await ifThere(stat(`${folder}/${entry}`)); // follows links; some lead nowhere
+      const target = await ifThere(this.#files.stat(`${folder}/${entry}`)); // links may lead nowhere
       return target?.isFile() ? [entry.replaceAll("\\", "/")] : [];
     }));
     return found.flat();
   }
 
   async readText(commit: string, path: string): Promise<string> {
-    return await readFile(`${this.snapshot(commit)}/${path}`, "utf8");
+    return await this.#files.readFile(`${this.snapshot(commit)}/${path}`, "utf8");
   }
 
   async add(commit: string, file: RemoteFile, { signal, fill }: AddOptions): Promise<void> {
+    const { mkdir, rm, link, rename } = this.#files;
     const target = `${this.snapshot(commit)}/${file.path}`;
-    if (await sizeOf(target) === file.size) return;
+    if (await this.#size(target) === file.size) return;
     const blob = `${this.place}/blobs/${file.hash.hex}`;
-    await mkdir(`${this.place}/blobs`, { recursive: true });
+    await mkdir(parent(blob), { recursive: true });
     await mkdir(parent(target), { recursive: true });
     await using _lock = await lock(`${blob}.lock`, signal);
-    if (await sizeOf(target) === file.size) return;
-    if (await sizeOf(blob) !== file.size) {
-      await using part = await DiskPart.open(`${blob}.incomplete`, file);
-      await fill(part, () => digestOf(file));
-      await part.finish(blob);
-    }
+    if (await this.#size(target) === file.size) return;
+    if (await this.#size(blob) !== file.size) await this.#fill(blob, file, fill);
     await rm(target, { force: true }); // of another size, or a link that leads nowhere
     await link(blob, target).catch(() => rename(blob, target)); // not all file systems have links
   }
-}
 
-/** A file that grows. */
-class DiskPart implements Part, AsyncDisposable {
-  length: number;
-  readonly #path: string;
-  readonly #file: RemoteFile;
-  #handle: FileHandle | undefined;
-
-  private constructor(path: string, file: RemoteFile, handle: FileHandle, length: number) {
-    this.#path = path;
-    this.#file = file;
-    this.#handle = handle;
-    this.length = length;
-  }
-
-  static async open(path: string, file: RemoteFile): Promise<DiskPart> {
-    const handle = await open(path, "a");
-    return new DiskPart(path, file, handle, (await handle.stat()).size);
-  }
-
-  async *read(): AsyncGenerator<Uint8Array> {
-    if (this.length > 0) yield* createReadStream(this.#path, { highWaterMark: 2 ** 20 });
-  }
-
-  async append(bytes: Uint8Array): Promise<void> {
-    try {
-      for (let done = 0; done < bytes.length;) {
-        done += (await this.#handle!.write(bytes, done, bytes.length - done)).bytesWritten;
-      }
-    } catch (cause) {
-      const reason = code(cause);
-      if (reason !== "ENOSPC" && reason !== "EDQUOT") throw cause;
-      const missing = this.#file.size - this.length;
-      throw new HubError(
-        "no-space",
-        `Cannot download "${this.#file.path}": the disk is full, expected ${missing} bytes more at ${this.#path}.`,
-        { cause },
-      );
+  /** Under its final name all at once, and not before it is on the disk. */
+  async #fill(blob: string, file: RemoteFile, fill: AddOptions["fill"]): Promise<void> {
+    const path = `${blob}.incomplete`;
+    {
+      await using part = new DiskPart(await this.#files.open(path, "a+"));
+      await fill(await part.start(), () => this.#digest(file)).catch((cause) => {
+        if (code(cause) !== "ENOSPC" && code(cause) !== "EDQUOT") throw cause;
+        const wanted = `expected ${file.size - part.length} bytes more at ${path}`;
+        const message = `Cannot download "${file.path}": the disk is full, ${wanted}.`;
+        throw new HubError("no-space", message, { cause });
+      });
+      await part.sync();
     }
-    this.length += bytes.length;
+    await this.#files.rename(path, blob);
   }
 
-  async clear(): Promise<void> {
-    await this.#handle!.truncate(0);
-    this.length = 0;
+  /** Git hashes a header before the content. */
+  #digest({ hash, size }: RemoteFile): Digest {
+    const digest = this.#crypto.createHash(hash.algorithm === "git" ? "sha1" : "sha256");
+    if (hash.algorithm === "git") digest.update(`blob ${size}\0`);
+    return { update: (bytes) => void digest.update(bytes), hex: () => digest.copy().digest("hex") };
   }
 
-  /** Under its final name, all at once and not before it is on the disk. */
-  async finish(path: string): Promise<void> {
-    await this.#handle!.sync();
-    await this[Symbol.asyncDispose]();
-    await rename(this.#path, path);
+  async #size(path: string): Promise<number | undefined> {
+    return (await ifThere(this.#files.stat(path)))?.size;
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#handle?.close();
-    this.#handle = undefined;
-  }
-}
-
-/** Git hashes a header before the content. */
-function digestOf({ hash, size }: RemoteFile): Digest {
-  const digest = createHash(hash.algorithm === "git" ? "sha1" : "sha256");
-  if (hash.algorithm === "git") digest.update(`blob ${size}\0`);
-  return { update: (bytes) => void digest.update(bytes), hex: () => digest.copy().digest("hex") };
-}
-
-async function replace(path: string, text: string): Promise<void> {
-  const temporary = `${path}.${crypto.randomUUID()}`;
-  await mkdir(parent(path), { recursive: true });
-  await writeFile(temporary, text);
-  await rename(temporary, path);
-}
-
-async function sizeOf(path: string): Promise<number | undefined> {
-  return (await ifThere(stat(path)))?.size;
 }
 
 /** The result, or `undefined` if there is no such file. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { defaultCacheFolder } from "./_cache_folder.ts";
+import { DiskStore } from "./_disk_store.ts";
 import { checkName, resolve } from "./_resolve.ts";
 import type { HubOptions } from "./hub_options.ts";
 
@@ -36,16 +36,11 @@ export interface ResolveModelOptions extends HubOptions {
  * @throws {HubError} If the model cannot be had; its `reason` says why.
  * @throws {UnsupportedModelError} If it has no weights that can be opened, or not of that variant.
  * @throws {WeightsError} If what the hub sends is not what it says.
- * @throws {TypeError} If the name is not `owner/name`, or no cache is known.
+ * @throws {TypeError} If the name is not `owner/name`, no cache is known, or there are no files here.
  */
 export async function resolveModel(name: string, options: ResolveModelOptions = {}): Promise<string> {
   checkName(name, options.revision ?? "main");
-  const { DiskStore } = await import("./_disk_store.ts").catch((cause) => {
-    const state =
-      "this platform has no files, expected Deno, Node or Bun; see resolveModelBlobs for browsers";
-    throw new TypeError(`Cannot resolve "${name}" to a folder: ${state}.`, { cause });
-  });
-  const store = new DiskStore(options.cache ?? defaultCacheFolder(), name);
+  const store = await DiskStore.open(name, options.cache);
   const { commit } = await resolve(store, name, options);
   return store.snapshot(commit);
 }

@@ -12,6 +12,9 @@ import { withPngText } from "./png_text.ts";
 
 export type { ImageFormat };
 
+/** The most pixels that a side may have: what the format, or libjpeg, can say. */
+const longestSide: Readonly<Record<ImageFormat, number>> = { png: 2 ** 31 - 1, jpeg: 65_500, webp: 16_383 };
+
 /** How a picture is written. */
 export interface EncodeOptions {
   /**
@@ -34,8 +37,8 @@ export interface EncodeOptions {
  * const red = { width: 1, height: 1, data: Uint8Array.of(255, 0, 0) };
  * const file = await encodeImage(red, "webp", { quality: 80 });
  * ```
- * @throws {RangeError} If the picture's data is not of its size, the quality not from 0 to 100, or a keyword
- * not one.
+ * @throws {RangeError} If the picture's data is not of its size, a side too long, the quality not from 0 to
+ * 100, or a keyword not one.
  * @throws {TypeError} If texts are given for another format than PNG.
  */
 export async function encodeImage(
@@ -55,6 +58,11 @@ export async function encodeImage(
   if (text !== undefined && format !== "png") {
     throw new TypeError(
       `Cannot encode the image: text is given for "${format}", expected it for "png" only.`,
+    );
+  }
+  if (Math.max(width, height) > longestSide[format]) {
+    throw new RangeError(
+      `Cannot encode the image: it is ${width} × ${height}, expected sides up to ${longestSide[format]}.`,
     );
   }
   switch (format) {

@@ -71,7 +71,9 @@ export function controlPlugin(config: ControlPluginConfig): Graph {
       const pooled = g.averagePool(path, hidden, 2, { ceil: true });
       hidden = g.conv2d(`${path}.conv_in`, pooled, width, { kernel: 1 });
     }
-    for (let j = 0; j < config.layers; j++) hidden = block(g, `${path}.blocks.${j}`, hidden, config.expansion);
+    for (let j = 0; j < config.layers; j++) {
+      hidden = block(g, `${path}.blocks.${j}`, hidden, config.expansion);
+    }
     const residual = g.conv2d(`${path}.conv_out`, hidden, width, { kernel: 1 });
     return [`down.${i}`, g.multiply(path, residual, scale)] as const;
   });
@@ -83,6 +85,8 @@ function block(g: GraphBuilder, path: string, x: Value, expansion: number): Valu
   const width = x.shape[1] as number;
   const silu = (value: Value) => g.activation(path, "silu", value);
   const expanded = silu(g.conv2d(`${path}.expand`, x, expansion * width, { kernel: 1 }));
-  const mixed = silu(g.conv2d(`${path}.depthwise`, expanded, expansion * width, { groups: expansion * width }));
+  const mixed = silu(
+    g.conv2d(`${path}.depthwise`, expanded, expansion * width, { groups: expansion * width }),
+  );
   return g.add(path, g.conv2d(`${path}.project`, mixed, width, { kernel: 1 }), x);
 }

@@ -85,7 +85,9 @@ export function controlNet(config: ControlNetConfig): Graph {
     const projected = g.conv2d(path, x, x.shape[1] as number, { kernel: 1 });
     return g.multiply(path, projected, g.reshape(path, scales[i]!, [0, 1, 1, 1]));
   };
-  const outputs = places.map((place, i) => [`skip.${i}`, residual(`controlnet_down_blocks.${i}`, place, i)] as const);
+  const outputs = places.map((place, i) =>
+    [`skip.${i}`, residual(`controlnet_down_blocks.${i}`, place, i)] as const
+  );
   const mid = residual("controlnet_mid_block", encoded, places.length);
   return g.build({ ...Object.fromEntries(outputs), mid });
 }
@@ -101,8 +103,15 @@ export function controlNetScales(count: number, scale: number, guessMode: boolea
   return Array.from({ length: count }, (_, i) => scale * 10 ** (i / (count - 1) - 1));
 }
 
-function ordered(g: GraphBuilder, pixels: Value, { channelOrder, conditionChannels }: ControlNetConfig): Value {
+function ordered(
+  g: GraphBuilder,
+  pixels: Value,
+  { channelOrder, conditionChannels }: ControlNetConfig,
+): Value {
   if (channelOrder === "rgb") return pixels;
-  const channels = Array.from({ length: conditionChannels }, (_, i) => g.slice("pixels", pixels, 1, i, i + 1));
+  const channels = Array.from(
+    { length: conditionChannels },
+    (_, i) => g.slice("pixels", pixels, 1, i, i + 1),
+  );
   return g.concat("pixels", channels.reverse(), 1);
 }

@@ -33,7 +33,9 @@ export function readT2IAdapterConfig(config: Json): T2IAdapterConfig {
   const type = config.adapter_type ?? "full_adapter";
   if (type !== "full_adapter" && type !== "light_adapter") {
     throw new UnsupportedModelError(
-      `Cannot read the T2I-Adapter: "adapter_type" is ${JSON.stringify(type)}, expected full_adapter or light_adapter.`,
+      `Cannot read the T2I-Adapter: "adapter_type" is ${
+        JSON.stringify(type)
+      }, expected full_adapter or light_adapter.`,
     );
   }
   const channels = config.channels ?? [320, 640, 1280, 1280];

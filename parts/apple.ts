@@ -135,8 +135,12 @@ function controlOpener(
 }
 
 /** Compiled networks are as they are. */
-function refuseChanges({ name }: ModelFolder, { adapter, inversions = [] }: OpenModelOptions): void {
-  const asked = adapter !== undefined ? "a LoRA" : inversions.length > 0 ? "a textual inversion" : undefined;
+function refuseChanges({ name }: ModelFolder, { loraPorts, inversions = [] }: OpenModelOptions): void {
+  const asked = loraPorts !== undefined
+    ? "LoRA ports"
+    : inversions.length > 0
+    ? "a textual inversion"
+    : undefined;
   if (asked === undefined) return;
   throw new UnsupportedModelError(
     `Cannot open the model "${name}" with ${asked}: its networks are compiled. Merge it before they are converted, ` +

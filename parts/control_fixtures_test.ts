@@ -1,5 +1,4 @@
 import assert from "node:assert/strict";
-import type { Backend } from "../backends/backend.ts";
 import { native } from "../backends/native.ts";
 import { wasm } from "../backends/wasm.ts";
 import type { ControlOptions } from "../core/parts.ts";

@@ -5,7 +5,7 @@ import type { ControlOptions, ControlStep, Residuals } from "../core/parts.ts";
 import type { DeviceTensor, Tensor } from "../core/tensor.ts";
 import { controlPlugin, readControlPluginConfig } from "../models/control_plugin.ts";
 import { readUnetConfig, type UnetArchitecture } from "../models/unet_config.ts";
-import { maxAbsDifference, readFixture, readJson } from "../tests/_fixtures.ts";
+import { maxAbsDifference, readJson } from "../tests/_fixtures.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import { readFloat32 } from "../weights/convert.ts";
 import { openControl } from "./control.ts";

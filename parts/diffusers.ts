@@ -42,6 +42,7 @@ export async function openDiffusers(folder: ModelFolder, options: OpenModelOptio
     scheduler: await readOptionalJson(folder, "scheduler/scheduler_config.json") ??
       STABLE_DIFFUSION_SCHEDULER,
     tokenizer: await tokenizerFiles(folder, options.tokenizer),
+    folder,
   }, options);
 }
 

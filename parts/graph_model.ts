@@ -3,17 +3,20 @@
  *
  * @module
  */
+import { type ModelLoras, modelLoras } from "../adapters/mod.ts";
 import type { Runner } from "../backends/backend.ts";
 import { LazyPart } from "../core/lazy_part.ts";
 import { BASE, type Model, type ModelUnet } from "../core/model.ts";
-import type { TextEncoder, Vae } from "../core/parts.ts";
+import type { Control, TextEncoder, Vae } from "../core/parts.ts";
 import type { Graph } from "../graph/graph.ts";
 import { clipText, readClipTextConfig } from "../models/clip_text.ts";
-import { readUnetConfig } from "../models/unet_config.ts";
+import { unet } from "../models/unet.ts";
+import { readUnetConfig, type UnetArchitecture } from "../models/unet_config.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
 import type { Weights } from "../weights/weights.ts";
 import { readLatentToRgb } from "./_latent_to_rgb.ts";
-import type { Json } from "./model_folder.ts";
+import { openControl } from "./control.ts";
+import { type Json, localFolder, type ModelFolder } from "./model_folder.ts";
 import type { OpenModelOptions } from "./open_options.ts";
 import { modelDefaults } from "./_model_defaults.ts";
 import { clipTextEncoder } from "./text_encoder.ts";
@@ -46,6 +49,8 @@ export interface GraphModelSource {
   readonly scheduler: Json;
   /** Files of its tokenizer. */
   readonly tokenizer: TokenizerFiles;
+  /** The model's folder, which may hold controls of its own. */
+  readonly folder?: ModelFolder;
 }
 
 /**
@@ -55,7 +60,13 @@ export interface GraphModelSource {
  * @throws {TypeError} If a configuration is malformed.
  */
 export function graphModel(source: GraphModelSource, options: OpenModelOptions): Model {
-  const { backend, dtype = "float32", adapter } = options;
+  const { backend, dtype = "float32", loraPorts } = options;
+  const unetConfig = readUnetConfig(source.unets.get(BASE)!.config);
+  const textConfig = readClipTextConfig(source.textEncoder.config);
+  const loras = modelLoras({
+    unet: (hook) => unet(unetConfig, hook === undefined ? {} : { hook }),
+    textEncoder: (hook) => clipText(textConfig, hook === undefined ? {} : { hook }),
+  }, loraPorts);
   const load = (weights: Weights) => (graph: Graph): Promise<Runner> =>
     backend.load({ kind: "graph", graph, weights }, { dtype });
   const unets = new Map<string, ModelUnet>();
@@ -63,8 +74,13 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
     const config = readUnetConfig(component.config);
     const part = new LazyPart(async (owned) => {
       const weights = owned.use(await component.weights());
-      const adapted = adapter?.weights?.(weights, "unet") ?? weights;
-      return owned.use(await graphUnet({ architecture: config, load: load(adapted), adapter }));
+      return owned.use(
+        await graphUnet({
+          architecture: config,
+          load: load(loras.weights?.(weights, "unet") ?? weights),
+          loras,
+        }),
+      );
     });
     unets.set(kind, { config, part });
   }
@@ -81,16 +97,31 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
       }));
     });
   };
+  const textEncoder = textEncoderPart(source, options, load, loras);
+  const controls = new Map<string, LazyPart<Control>>();
   return {
     name: source.name,
     backend: backend.name,
     unets,
-    textEncoder: textEncoderPart(source, options, load),
+    textEncoder,
     vae: vaePart(source.vae),
     ...source.previewVae !== undefined && { previewVae: vaePart(source.previewVae) },
     size: unets.get(BASE)!.config.sampleSize * scale,
     scale,
     latentChannels,
+    async setLoras(inputs) {
+      const { unmatched, stale } = await loras.set(inputs);
+      if (stale.has("textEncoder")) await textEncoder.release();
+      if (stale.has("unet")) { for (const { part } of unets.values()) await part.release(); }
+      return unmatched;
+    },
+    openControl: (name) => {
+      const open = (owned: AsyncDisposableStack) =>
+        openControlNamed(name, source, options, unetConfig, owned);
+      const part = controls.get(name) ?? new LazyPart(open);
+      controls.set(name, part);
+      return part;
+    },
     ...readLatentToRgb(source.vae.config, latentChannels),
     ...modelDefaults(source.scheduler, options),
   };
@@ -98,17 +129,18 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
 
 function textEncoderPart(
   { textEncoder, tokenizer: files }: GraphModelSource,
-  { inversions = [], adapter }: OpenModelOptions,
+  { inversions = [] }: OpenModelOptions,
   load: (weights: Weights) => (graph: Graph) => Promise<Runner>,
+  loras: ModelLoras,
 ): LazyPart<TextEncoder> {
   const { tokenizer, vectors } = invertedTokenizer(files, inversions);
   const read = readClipTextConfig(textEncoder.config);
   const config = { ...read, vocabSize: tableRows(read.vocabSize, vectors) };
-  const hook = adapter?.hook?.("textEncoder");
+  const hook = loras.hook?.("textEncoder");
   const write = (clipSkip: number) => clipText(config, { clipSkip, ...hook !== undefined && { hook } });
   return new LazyPart<TextEncoder>(async (owned) => {
     const weights = textEncoderWeights(owned.use(await textEncoder.weights()));
-    const adapted = adapter?.weights?.(weights, "textEncoder") ?? weights;
+    const adapted = loras.weights?.(weights, "textEncoder") ?? weights;
     const loadGraph = load(insertVectors(adapted, TOKEN_TABLE, vectors));
     let ports = write(0).inputs;
     return owned.use(clipTextEncoder({
@@ -118,7 +150,28 @@ function textEncoderPart(
         ports = graph.inputs;
         return loadGraph(graph);
       },
-      inputs: () => adapter?.inputs?.(ports, "textEncoder") ?? {},
+      inputs: () => loras.inputs?.(ports, "textEncoder") ?? {},
     }));
   });
+}
+
+/** A control of the model's own folder, `control_<name>/`, or one in a folder of its own. */
+async function openControlNamed(
+  name: string,
+  { folder }: GraphModelSource,
+  { backend, dtype, variant }: OpenModelOptions,
+  unet: UnetArchitecture,
+  owned: AsyncDisposableStack,
+): Promise<Control> {
+  const component = `control_${name}`;
+  const own = folder?.files.has(`${component}/config.json`) ?? false;
+  return owned.use(
+    await openControl(own ? folder! : await localFolder(name), {
+      backend,
+      unet,
+      ...own && { component },
+      ...dtype !== undefined && { dtype },
+      ...variant !== undefined && { variant },
+    }),
+  );
 }

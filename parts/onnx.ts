@@ -44,13 +44,13 @@ export async function openOnnx(folder: ModelFolder, options: OpenModelOptions): 
       }, expected "${component}/model${variant === undefined ? "" : `_${variant}`}.onnx".`,
     );
   };
+  const { latentChannels, scale, scalingFactor } = await readSizes(folder);
   const unets = new Map<string, ModelUnet>();
   const unetFile = file("unet")?.slice("unet/".length) ?? "model.onnx";
   for (const [kind, component] of unetComponents(folder, unetFile)) {
-    unets.set(kind, await openUnet(folder, component, load));
+    unets.set(kind, await openUnet(folder, component, { load, scale }));
   }
   const base = unets.get(BASE)!.config;
-  const sizes = await readSizes(folder, base.outChannels);
   const tokenizer = loadTokenizer(await tokenizerFiles(folder, options.tokenizer));
   const scheduler = await readOptionalJson(folder, "scheduler/scheduler_config.json");
   return {
@@ -62,15 +62,17 @@ export async function openOnnx(folder: ModelFolder, options: OpenModelOptions): 
     ),
     vae: new LazyPart<Vae>((owned) =>
       Promise.resolve(owned.use(autoencoderVae({
-        ...sizes,
-        loadEncoder: file("vae_encoder") && (() => load("vae_encoder")),
+        latentChannels,
+        scale,
+        scalingFactor,
+        loadEncoder: file("vae_encoder") === undefined ? undefined : () => load("vae_encoder"),
         loadDecoder: () => load("vae_decoder"),
         tile,
       })))
     ),
-    size: base.sampleSize * sizes.scale,
-    scale: sizes.scale,
-    latentChannels: sizes.latentChannels,
+    size: base.sampleSize * scale,
+    scale,
+    latentChannels,
     ...modelDefaults(scheduler ?? STABLE_DIFFUSION_SCHEDULER, options),
   };
 }
@@ -78,34 +80,34 @@ export async function openOnnx(folder: ModelFolder, options: OpenModelOptions): 
 async function openUnet(
   folder: ModelFolder,
   component: string,
-  load: (component: string) => Promise<Runner>,
+  { load, scale }: { load: (component: string) => Promise<Runner>; scale: number },
 ): Promise<ModelUnet> {
   const json = await readOptionalJson(folder, `${component}/config.json`);
   const given = json && readUnetConfig(json);
   const part = new LazyPart<Unet>(async (owned) => {
     const runner = await load(component);
-    return owned.use(await wrap(runner, () => onnxUnet(runner, given ?? readUnetPorts(runner))));
+    return owned.use(await wrap(runner, () => onnxUnet(runner, given ?? readUnetPorts(runner), scale)));
   });
   return { config: given ?? (await part.get()).config, part };
 }
 
-/** A VAE's `config.json` lies in the folder of either half, or in that of the whole. */
-async function readSizes(folder: ModelFolder, latentChannels: number): Promise<AutoencoderSizes> {
+/** A VAE's `config.json` lies in the folder of either half, or in that of the whole; else it is Stable Diffusion's. */
+async function readSizes(folder: ModelFolder): Promise<AutoencoderSizes> {
   for (const component of ["vae_decoder", "vae_encoder", "vae"]) {
     const json = await readOptionalJson(folder, `${component}/config.json`);
     if (json !== undefined) return readAutoencoder(json);
   }
-  return { latentChannels, scale: 8, scalingFactor: 0.18215 };
+  return { latentChannels: 4, scale: 8, scalingFactor: 0.18215 };
 }
 
 /** Exported networks cannot be changed as ours can. */
-function refuseOptions({ name }: ModelFolder, { dtype, inversions, adapter }: OpenModelOptions): void {
+function refuseOptions({ name }: ModelFolder, { dtype, inversions, loraPorts }: OpenModelOptions): void {
   const problem = dtype !== undefined && dtype !== "float32"
     ? `in ${dtype}: it keeps the types that it was exported with. Choose a file with the option "variant"`
     : inversions !== undefined && inversions.length > 0
     ? `with embeddings: its table of tokens is part of the network`
-    : adapter !== undefined
-    ? `with adapters: its layers are part of the network`
+    : loraPorts !== undefined
+    ? `with LoRA ports: its layers are part of the network`
     : undefined;
   if (problem === undefined) return;
   throw new UnsupportedModelError(

@@ -3,17 +3,14 @@
  *
  * @module
  */
-import { UnsupportedModelError } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
-import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
-import { openApple } from "./apple.ts";
+import { isAppleFolder, openApple } from "./apple.ts";
 import { checkpointFiles, openCheckpointModel } from "./checkpoint.ts";
 import { openDiffusers } from "./diffusers.ts";
 import { refuseOtherFamilies } from "./_family.ts";
 import type { ModelFolder } from "./model_folder.ts";
 import { openOnnx } from "./onnx.ts";
 import type { OpenModelOptions } from "./open_options.ts";
-import { tokenizerFiles } from "./_tokenizer_files.ts";
 
 /**
  * Opens a model by what its folder holds; the first of these that is there:
@@ -40,33 +37,11 @@ export async function openModelFolder(folder: ModelFolder, options: OpenModelOpt
     return await openDiffusers(folder, options);
   }
   if (onnx) return await openOnnx(folder, options);
-  if (has(coreML)) return await openCoreML(folder, options);
+  if (isAppleFolder(folder)) return await openApple(folder, options);
   if (checkpointFiles(folder).length > 0) return await openCheckpointModel(folder, options);
   await refuseOtherFamilies(folder);
   throw new TypeError(
     `Cannot open the model "${folder.name}": it has ${folder.files.size} files, but none of unet/config.json ` +
       `(diffusers), unet/model.onnx (ONNX), Unet.mlmodelc (Core ML), or a .safetensors file (single file).`,
   );
-}
-
-const coreML = /(^|\/)(Controlled)?Unet(Chunk1)?\.(mlmodelc|mlpackage)\/|_unet(_chunk1)?\.mlpackage\//;
-
-async function openCoreML(folder: ModelFolder, options: OpenModelOptions): Promise<Model> {
-  const { path, name } = folder;
-  const { backend, tokenizer, predictionType, inversions = [], adapter } = options;
-  if (path === undefined) {
-    throw new TypeError(
-      `Cannot open the Core ML model "${name}": it is in memory, expected a folder on disk.`,
-    );
-  }
-  if (inversions.length > 0 || adapter !== undefined) {
-    throw new UnsupportedModelError(
-      `Cannot open the Core ML model "${name}" with embeddings or adapters: its networks are compiled.`,
-    );
-  }
-  return await openApple(path, {
-    backend,
-    ...tokenizer !== undefined && { tokenizer: loadTokenizer(await tokenizerFiles(folder, tokenizer)) },
-    ...predictionType !== undefined && { schedule: { predictionType } },
-  });
 }

@@ -3,13 +3,10 @@
  *
  * @module
  */
+import type { LoraPorts } from "../adapters/mod.ts";
 import type { Backend, ComputeType } from "../backends/backend.ts";
-import type { Tensor } from "../core/tensor.ts";
 import type { PredictionType } from "../core/schedule.ts";
-import type { LayerHook } from "../graph/builder.ts";
-import type { Value } from "../graph/graph.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
-import type { Weights } from "../weights/weights.ts";
 import type { ModelFolder } from "./model_folder.ts";
 import type { TextualInversion } from "./textual_inversion.ts";
 
@@ -35,19 +32,6 @@ export interface OpenModelOptions {
   readonly predictionType?: PredictionType;
   /** New words for prompts. @default {[]} */
   readonly inversions?: readonly TextualInversion[];
-  /** Adapters of the networks (LoRA). */
-  readonly adapter?: NetworkAdapter;
-}
-
-/** The networks that an adapter may change. */
-export type AdapterTarget = "unet" | "textEncoder";
-
-/** Something that changes networks of ours when they are loaded, or while they run. */
-export interface NetworkAdapter {
-  /** Changes weights as they are read. */
-  weights?(weights: Weights, target: AdapterTarget): Weights;
-  /** Adds ports to a network's layers. */
-  hook?(target: AdapterTarget): LayerHook;
-  /** Values of the ports that were added; asked for at every run. */
-  inputs?(ports: readonly Value[], target: AdapterTarget): Readonly<Record<string, Tensor>>;
+  /** Loads the networks with ports, so that LoRAs are swapped without loading again. @default {none: they are merged} */
+  readonly loraPorts?: LoraPorts;
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { ModelLoras } from "../adapters/mod.ts";
 import type { Runner } from "../backends/backend.ts";
 import type { Conditioning, NoisePredictor, PrepareOptions, Residuals, Unet } from "../core/parts.ts";
 import { concatChannels, sizeOf, type Tensor } from "../core/tensor.ts";
@@ -11,7 +12,6 @@ import type { Graph } from "../graph/graph.ts";
 import { guidanceFeatures, sinusoids } from "../models/sinusoids.ts";
 import { unet, type UnetGraphOptions } from "../models/unet.ts";
 import type { UnetArchitecture } from "../models/unet_config.ts";
-import type { NetworkAdapter } from "./open_options.ts";
 
 /** What a {@linkcode Unet} of ours is made of. */
 export interface GraphUnetOptions {
@@ -20,7 +20,7 @@ export interface GraphUnetOptions {
   /** Loads a graph with the network's weights. */
   readonly load: (graph: Graph) => Promise<Runner>;
   /** Adds ports to the graph and gives their values. */
-  readonly adapter?: NetworkAdapter | undefined;
+  readonly loras?: Pick<ModelLoras, "hook" | "inputs">;
 }
 
 /** Loads a UNet. It is loaded again, with ports, when a mask or a control is first used. */
@@ -36,7 +36,7 @@ export async function graphUnet(options: GraphUnetOptions): Promise<Unet> {
 
 function predictor(
   network: PortedNetwork,
-  { architecture, adapter }: GraphUnetOptions,
+  { architecture, loras }: GraphUnetOptions,
   { hidden, mask }: Conditioning,
   { concat, guidanceScale, signal }: PrepareOptions = {},
 ): NoisePredictor {
@@ -69,7 +69,7 @@ function predictor(
         time_features: time,
         ...residuals,
         ...Object.fromEntries(zeros),
-        ...adapter?.inputs?.(ports, "unet"),
+        ...loras?.inputs?.(ports, "unet"),
       }, signal === undefined ? {} : { signal });
       return out_sample as Tensor;
     },
@@ -92,7 +92,7 @@ class PortedNetwork implements AsyncDisposable {
 
   constructor(network: GraphUnetOptions) {
     this.#network = network;
-    const hook = network.adapter?.hook?.("unet");
+    const hook = network.loras?.hook?.("unet");
     if (hook !== undefined) this.#options = { hook };
   }
 

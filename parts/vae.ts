@@ -20,8 +20,8 @@ import {
   autoencoderTinyEncoder,
   readAutoencoderTinyConfig,
 } from "../models/autoencoder_tiny.ts";
-import { sampleMoments } from "./apple/_posterior.ts";
 import type { Json } from "./model_folder.ts";
+import { sampleMoments } from "./_posterior.ts";
 import { tiled } from "./_tiles.ts";
 
 /** The numbers of an autoencoder. */

@@ -4,10 +4,11 @@
  * @module
  */
 import { wasm } from "../backends/wasm.ts";
-import type { Backend, ComputeType } from "../backends/backend.ts";
+import type { Backend } from "../backends/backend.ts";
 import type { Model } from "../core/model.ts";
 import { Pipeline, type PipelineOptions } from "../core/pipeline.ts";
-import { openDiffusers } from "../parts/diffusers.ts";
+import { openModelFolder } from "../parts/open_model.ts";
+import type { OpenModelOptions } from "../parts/open_options.ts";
 import { localFolder, type ModelFolder } from "../parts/model_folder.ts";
 import { resolveModel, type ResolveModelOptions } from "../hub/mod.ts";
 import { decodePicture } from "./decode_picture.ts";
@@ -15,18 +16,15 @@ import { encodeGenerated } from "./encode_generated.ts";
 import { mini } from "./mini.ts";
 
 /** Options of {@linkcode createPipeline}. */
-export interface CreatePipelineOptions extends Pick<PipelineOptions, "keep"> {
+export interface CreatePipelineOptions extends Pick<PipelineOptions, "keep">, Omit<OpenModelOptions, "backend"> {
   /**
-   * `"mini"`, the embedded model; a folder's path; `"owner/name"` on a hub; files; or a model of your own making.
+   * `"mini"`, the embedded model; the path of a folder or of a single `.safetensors` file; `"owner/name"` on a hub;
+   * files; or a model of your own making.
    * @default {"mini"}
    */
   readonly model?: string | ModelFolder | Model;
   /** What runs the networks. @default {wasm()} */
   readonly backend?: Backend;
-  /** Arithmetic: `"int8"` keeps weights in 8 bits. @default {"float32"} */
-  readonly dtype?: ComputeType;
-  /** Which of several weight files to take, as `"fp16"`. */
-  readonly variant?: string;
   /** How a model is found on a hub: mirror, token, cache, progress. */
   readonly hub?: Omit<ResolveModelOptions, "variant">;
 }
@@ -64,17 +62,15 @@ export async function openModel(
 ): Promise<Model> {
   if (typeof model !== "string" && "unets" in model) return model;
   const folder = typeof model === "string" ? await findModel(model, options) : model;
-  const { backend = wasm(), dtype, variant } = options;
-  return await openDiffusers(folder, {
-    backend,
-    ...dtype !== undefined && { dtype },
-    ...variant !== undefined && { variant },
-  });
+  const { backend = wasm(), hub: _, ...rest } = options;
+  return await openModelFolder(folder, { backend, ...rest });
 }
 
-/** A folder here comes before a name on a hub. */
+/** A folder or file here comes before a name on a hub. */
 async function findModel(name: string, { hub, variant }: CreatePipelineOptions): Promise<ModelFolder> {
   if (name === "mini") return await mini();
+  const [, parent = ".", file] = name.match(/^(?:(.*)[/\\])?([^/\\]+\.safetensors)$/) ?? [];
+  if (file !== undefined) return { ...await localFolder(parent), files: new Set([file]), name: file };
   const onHub = /^[\w-][\w.-]*\/[\w.-]+$/.test(name) && !await exists(name);
   if (!onHub) return await localFolder(name);
   const folder = await resolveModel(name, { ...hub, ...variant !== undefined && { variant } });

@@ -31,5 +31,5 @@ export function weightedSum(...terms: readonly (readonly [weight: number, tensor
     }
     for (let i = 0; i < length; i++) sum[i]! += weight * data[i]!;
   }
-  return { data: Float32Array.from(sum), shape };
+  return { data: new Float32Array(sum), shape };
 }

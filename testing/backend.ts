@@ -18,7 +18,7 @@
  *
  * @module
  */
-import type { Backend, ComputeType, PartSource } from "../backends/backend.ts";
+import type { Backend, ComputeType, LoadOptions, PartSource } from "../backends/backend.ts";
 import type { Operator } from "../graph/graph.ts";
 import {
   conversions,
@@ -93,7 +93,7 @@ export function testBackend(
 type Property = readonly [name: string, check: (suite: BackendSuite) => Promise<void>];
 
 function graphProperties({ operators, dtypes }: BackendSuite): Property[] {
-  const halves = dtypes.includes("float16") ? [{}, { dtype: "float16" }] as const : [{}] as const;
+  const halves: readonly LoadOptions[] = dtypes.includes("float16") ? [{}, { dtype: "float16" }] : [{}];
   return [
     ...operatorCases.flatMap((each) =>
       halves.map((load): Property => {

@@ -1,28 +1,7 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { decodeImage, readPngText } from "../image/mod.ts";
-
-const root = new URL("..", import.meta.url).pathname;
-const model = `${root}tests/reference/pipelines/sd15-tiny`;
-const small = ["--model", model, "--backend", "native", "--width", "64", "--height", "64", "--steps", "3"];
-
-/** Runs the command line in a folder of its own. */
-async function run(folder: string, args: readonly string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--config", `${root}deno.json`, `${root}cli/main.ts`, ...args],
-    cwd: folder,
-  }).output();
-  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
-}
-
-async function inFolder(test: (folder: string) => Promise<void>): Promise<void> {
-  const folder = await Deno.makeTempDir();
-  try {
-    await test(folder);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
-}
+import { inFolder, model, run, small } from "./_cli.ts";
 
 Deno.test("generate writes a picture, reports it as JSON alone, and --from makes it again", () =>
   inFolder(async (folder) => {

@@ -3,7 +3,7 @@ import { wasm } from "../backends/wasm.ts";
 import { checkRun, referenceRuns } from "./_runs.ts";
 
 const spine = /^sd15_(ddim|two_images|batch|guidance_rescale|odd_size|long_prompt)/;
-for (const run of await referenceRuns(/^(?!controlnet|t2i|sd15_with_taesd)/)) {
+for (const run of await referenceRuns(/^/)) {
   for (const backend of spine.test(run.name) ? [native(), wasm()] : [native()]) {
     Deno.test(`${backend.name} makes the reference run ${run.name}`, () => checkRun(run, backend));
   }

@@ -17,16 +17,20 @@ export interface EnginePort {
 /** Starts an engine in a worker of its own. */
 export function workerPort(): Promise<EnginePort> {
   const worker = new Worker(new URL("./_worker.ts", import.meta.url), { type: "module", name: "coreml" });
+  let pending: PromiseWithResolvers<Answer> | undefined;
+  let failure: Error | undefined;
+  worker.onmessage = ({ data }) => pending?.resolve(data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    failure = new Error(event.message);
+    pending?.reject(failure);
+  };
   return Promise.resolve({
     async ask(question: Question, transfer: Transferable[]) {
-      const answered = Promise.withResolvers<Answer>();
-      worker.onmessage = ({ data }) => answered.resolve(data);
-      worker.onerror = (event) => {
-        event.preventDefault();
-        answered.reject(new Error(event.message));
-      };
+      if (failure !== undefined) throw failure;
+      pending = Promise.withResolvers();
       worker.postMessage(question, transfer);
-      return resultOf(await answered.promise);
+      return resultOf(await pending.promise);
     },
     close: () => worker.terminate(),
   });

@@ -34,11 +34,14 @@ export async function onnxSource(folder: ModelFolder, file: string): Promise<Onn
 }
 
 function decode(model: Uint8Array, file: string): GraphProto {
+  let cause: unknown;
   try {
-    return decodeModel(model).graph;
-  } catch (cause) {
-    throw new UnsupportedModelError(`Cannot open "${file}": it is not an ONNX model.`, { cause });
+    const { graph } = decodeModel(model);
+    if (graph !== undefined) return graph;
+  } catch (error) {
+    cause = error;
   }
+  throw new UnsupportedModelError(`Cannot open "${file}": it is not an ONNX model.`, { cause });
 }
 
 /** Names of the files that hold tensors of a graph. */

@@ -4,8 +4,8 @@ import { UnsupportedModelError } from "../../core/errors.ts";
 import type { TextEncoder } from "../../core/parts.ts";
 import type { Tensor, TensorData } from "../../core/tensor.ts";
 import type { Tokenizer } from "../../core/tokenizer.ts";
-import { BatchedRunner } from "../apple/_batched_runner.ts";
-import { inputPort, refuseOtherInputs, wrap } from "../apple/_ports.ts";
+import { FixedRunner } from "../apple/_fixed_runner.ts";
+import { portsOf, wrap } from "../apple/_ports.ts";
 import { clipTextEncoder } from "../text_encoder.ts";
 
 const part = "the text encoder";
@@ -27,8 +27,7 @@ export function onnxTextEncoder(tokenizer: Tokenizer, load: () => Promise<Runner
 
 /** Makes it look like our own graph, which is also told the positions. */
 function likeOurs(runner: Runner): Runner {
-  const ids = inputPort(runner, "input_ids", 2, part);
-  refuseOtherInputs(runner, (name) => name === ids.name, part);
+  const { input_ids: main } = portsOf(runner, { part, inputs: { input_ids: 2 } });
   const output = runner.outputs.find(({ name }) => name === "last_hidden_state") ??
     runner.outputs.find(({ shape }) => shape.length === 3);
   if (output === undefined) {
@@ -37,12 +36,12 @@ function likeOurs(runner: Runner): Runner {
       `Cannot use this model as ${part}: it gives ${found}, expected states of three dimensions.`,
     );
   }
-  const batched = new BatchedRunner(runner, ids);
+  const network = new FixedRunner(runner, { part, main, scale: 1 });
   return {
     inputs: runner.inputs,
     outputs: [output],
     async run({ input_ids }, options) {
-      const outputs = await batched.run({ [ids.name]: asFloats(input_ids!) }, options);
+      const outputs = await network.run({ input_ids: asFloats(input_ids!) }, options);
       return { last_hidden_state: outputs[output.name]! };
     },
     [Symbol.asyncDispose]: () => runner[Symbol.asyncDispose](),

@@ -4,16 +4,15 @@ import { UnsupportedModelError } from "../../core/errors.ts";
 import type { NoisePredictor, Unet, UnetConfig } from "../../core/parts.ts";
 import { concatChannels, type Tensor } from "../../core/tensor.ts";
 import { guidanceFeatures } from "../../models/sinusoids.ts";
-import { BatchedRunner } from "../apple/_batched_runner.ts";
-import { fixedSize, inputPort, refuseOtherInputs } from "../apple/_ports.ts";
+import { FixedRunner } from "../apple/_fixed_runner.ts";
+import { fixedSize, portsOf } from "../apple/_ports.ts";
 
 const part = "the UNet";
-const known: ReadonlySet<string> = new Set(["sample", "timestep", "encoder_hidden_states", "timestep_cond"]);
 
 /** Puts a network behind the contract. */
-export function onnxUnet(runner: Runner, config: UnetConfig): Unet {
-  refuseOtherInputs(runner, (name) => known.has(name), part);
-  const network = new BatchedRunner(withOneTimestep(runner), inputPort(runner, "sample", 4, part));
+export function onnxUnet(runner: Runner, config: UnetConfig, scale: number): Unet {
+  const { sample } = unetPorts(runner);
+  const network = new FixedRunner(withOneTimestep(runner), { part, main: sample, scale });
   const output = runner.outputs[0]!.name;
   return {
     config,
@@ -37,11 +36,15 @@ export function onnxUnet(runner: Runner, config: UnetConfig): Unet {
               `Cannot add residuals to ${part} at ${places.join(", ")}: this ONNX model takes none.`,
             );
           }
-          const outputs = await network.run({
+          const inputs = {
             ...bound,
             sample: concat === undefined ? latent : concatChannels(latent, concat),
             timestep: { data: new Float32Array(rows).fill(timestep), shape: [rows] },
-          }, signal === undefined ? {} : { signal });
+          };
+          const running = network.run(inputs, signal === undefined ? {} : { signal });
+          const outputs = await running.catch((error) => {
+            throw signal?.aborted ? error : explain(error, latent, scale);
+          });
           return outputs[output] as Tensor;
         },
         [Symbol.asyncDispose]: () => Promise.resolve(),
@@ -51,9 +54,26 @@ export function onnxUnet(runner: Runner, config: UnetConfig): Unet {
   };
 }
 
+/** Halvings of the resolution in all UNets of this family but the smallest. */
+const halvings = 3;
+
+/** Exporters bake in how resolutions are rounded: for even ones, as they are traced. The runtime's words say nothing of it. */
+function explain(error: unknown, { shape }: Tensor, scale: number): unknown {
+  const [height, width] = shape.slice(2) as [number, number];
+  const even = (size: number) => size % 2 ** halvings === 0;
+  if (even(height) && even(width) || !(error instanceof Error)) return error;
+  return new RangeError(
+    `Cannot run ${part} for a picture of ${width * scale} × ${
+      height * scale
+    } pixels: most exported networks want ` +
+      `multiples of ${2 ** halvings * scale}. The runtime says "${error.message}".`,
+    { cause: error },
+  );
+}
+
 /** What a model says of itself, where its folder has no `config.json`. */
 export function readUnetPorts(runner: Runner): UnetConfig {
-  const sample = inputPort(runner, "sample", 4, part);
+  const { sample, encoder_hidden_states: states } = unetPorts(runner);
   const inChannels = fixedSize(sample, 1) ?? 4;
   const inpainting = 9;
   const condition = runner.inputs.find(({ name }) => name === "timestep_cond");
@@ -62,9 +82,14 @@ export function readUnetPorts(runner: Runner): UnetConfig {
     inChannels,
     outChannels: inChannels === inpainting ? 4 : inChannels,
     sampleSize: fixedSize(sample, 2) ?? 64,
-    crossAttentionDim: fixedSize(inputPort(runner, "encoder_hidden_states", 3, part), 2) ?? 768,
+    crossAttentionDim: fixedSize(states, 2) ?? 768,
     ...timeCondProjDim !== undefined && { timeCondProjDim },
   };
+}
+
+function unetPorts(runner: Runner): Record<"sample" | "encoder_hidden_states", Port> {
+  const optional = (name: string) => name === "timestep" || name === "timestep_cond";
+  return portsOf(runner, { part, inputs: { sample: 4, encoder_hidden_states: 3 }, optional });
 }
 
 /** Takes a timestep for each row, which are all the same, and gives the model as many as it wants. */

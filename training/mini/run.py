@@ -9,10 +9,13 @@ import time
 from pathlib import Path
 
 import torch
-from torch import nn
+from torch import distributed, nn
 
 HOME = Path(os.environ.get("MINI_TRAINING", "runs"))
-DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+DEVICE = torch.device("cuda", int(os.environ.get("LOCAL_RANK", 0))) if torch.cuda.is_available() else torch.device("cpu")
+
+
+WORKERS, RANK = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
 
 
 def autocast() -> torch.autocast:
@@ -28,7 +31,10 @@ def cosine(step: int, total: int, warmup: int = 500, floor: float = 0.05) -> flo
 
 
 class Run:
-    """A resumable stage. `modules` are saved with their moving averages; call `step` after each optimizer step."""
+    """A resumable stage. `modules` are saved with their moving averages; call `step` after each optimizer step.
+
+    Under `torchrun` gradients are averaged over the workers, and the first one logs and saves.
+    """
 
     def __init__(self, name: str, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer], ema: float = 0.999, every: float = 240):
         self.folder = HOME / name
@@ -46,6 +52,11 @@ class Run:
                 if key in state["optimizers"]:
                     optimizer.load_state_dict(state["optimizers"][key])
             self.count, self.extra = state["count"], state["extra"]
+        if WORKERS > 1:
+            distributed.init_process_group("nccl" if DEVICE.type == "cuda" else "gloo")
+            for module in [*modules.values(), *self.ema.values()]:
+                for tensor in module.state_dict().values():
+                    distributed.broadcast(tensor, 0)
         self.sums, self.since, self.clock = {}, 0, time.time()
         self.stopping = False
         signal.signal(signal.SIGTERM, self._stop)
@@ -59,11 +70,25 @@ class Run:
             for group in optimizer.param_groups:
                 group["lr"] = factor * group.setdefault("base_lr", group["lr"])
 
+    @property
+    def part(self) -> int:
+        """Number of the batch that this worker is to take now."""
+        return self.count * WORKERS + RANK
+
+    def _average(self) -> None:
+        gradients = [p.grad for m in self.modules.values() for p in m.parameters() if p.grad is not None]
+        flat = torch.cat([g.flatten() for g in gradients])
+        distributed.all_reduce(flat)
+        for gradient, mean in zip(gradients, (flat / WORKERS).split([g.numel() for g in gradients])):
+            gradient.copy_(mean.view_as(gradient))
+
     def descend(self, loss: torch.Tensor, clip: float = 1.0) -> None:
         """One step of every optimizer down the gradient of `loss`, its norm clipped."""
         for optimizer in self.optimizers.values():
             optimizer.zero_grad()
         loss.backward()
+        if WORKERS > 1:
+            self._average()
         for module in self.modules.values():
             torch.nn.utils.clip_grad_norm_(module.parameters(), clip)
         for optimizer in self.optimizers.values():
@@ -79,7 +104,7 @@ class Run:
         for key, value in losses.items():
             self.sums[key] = self.sums.get(key, 0) + value.detach().float()
         self.since += 1
-        if self.count % log_every == 0:
+        if self.count % log_every == 0 and RANK == 0:
             row = {k: round(float(v) / self.since, 6) for k, v in self.sums.items()}
             row |= {"step": self.count, "steps_per_second": round(self.since / (time.time() - self.clock), 3)}
             with open(self.folder / "log.jsonl", "a") as log:
@@ -92,6 +117,8 @@ class Run:
             raise SystemExit(0)
 
     def save(self) -> None:
+        if RANK:
+            return
         states = lambda group: {k: m.state_dict() for k, m in group.items()}
         state = {"modules": states(self.modules), "ema": states(self.ema), "optimizers": states(self.optimizers), "count": self.count, "extra": self.extra}
         torch.save(state, self.path.with_suffix(".tmp"))

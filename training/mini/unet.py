@@ -29,14 +29,14 @@ DEFAULTS = {
 }
 
 MINI = {
-    "_class_name": "UNet2DConditionModel", "in_channels": 8, "out_channels": 8, "sample_size": 16, "block_out_channels": [80, 144],
+    "_class_name": "UNet2DConditionModel", "in_channels": 8, "out_channels": 8, "sample_size": 16, "block_out_channels": [80, 128],
     "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D"], "up_block_types": ["CrossAttnUpBlock2D", "UpBlock2D"],
     "layers_per_block": [2, 1], "up_layers_per_block": [2, 0], "mid_block_type": "MobileMidBlock2D", "mid_block_layers": 3,
     "skip_connections": "level", "self_attention": [False, False], "transformer_layers_per_block": 1,
     "separable_convolutions": [False, True], "attention_activation": "softmax", "attention_length_norm": False,
     "shared_key_value": True, "feed_forward_activation": "swiglu", "feed_forward_multiplier": 3, "attention_head_dim": 4,
     "cross_attention_dim": 160, "norm_num_groups": 16, "norm_eps": 1e-5, "act_fn": "silu", "use_linear_projection": True,
-    "flip_sin_to_cos": True, "freq_shift": 0, "time_embedding_dim": 320, "time_cond_proj_dim": None, "downsample_padding": 1,
+    "flip_sin_to_cos": True, "freq_shift": 0, "time_embedding_dim": 192, "time_cond_proj_dim": None, "downsample_padding": 1,
     "center_input_sample": False,
 }
 

@@ -1,5 +1,6 @@
 """Stage 3b, the base: python -m stages.base --samples 3000000; stage 4, softmax to ReLU: python -m stages.base --relu
 
+On several cores `torchrun --nproc-per-node 2 -m stages.base …` with one thread each is faster than one process with two threads.
 v-prediction, zero terminal SNR, min-SNR-5, Muon and AdamW at a constant rate and a linear end (--finish), EMA, captions
 dropped for a tenth, bfloat16. An auxiliary 1×1 head on the mid block says what stands where; it is thrown away.
 """
@@ -12,7 +13,7 @@ from torch import nn
 from mini import losses, muon
 from mini.data import Latents
 from mini.model import Frozen, copy_into
-from mini.run import DEVICE, HOME, Run, autocast, load_ema
+from mini.run import DEVICE, HOME, WORKERS, Run, autocast, load_ema
 from mini.schedule import noised, velocity
 from mini.unet import MINI, UNet
 from mini.world import COLOUR_NAMES, KINDS
@@ -39,18 +40,18 @@ def main(name: str, samples: int, batch: int, rate: float, finish: int, auxiliar
     net, reader = networks(name)
     frozen, data = Frozen(tokens(), scaling_factor(None), with_vae=False), Latents(FOLDER)
     run = Run(name, {"unet": net, "head": reader}, muon.optimizers([net, reader], rate), ema=0.9995)
-    steps, seen = samples // batch, len(data.shards)
+    steps = samples // (batch * WORKERS)
     print(f"{len(data)} scenes, {sum(p.numel() for p in net.parameters())} parameters, step {run.count} of {steps}", flush=True)
     forward = torch.compile(net) if compiled else net
     while run.count < steps:
         if run.count % 500 == 0:
             data.refresh()
-        torch.manual_seed(run.count)
-        part = data.batch(run.count, batch, DEVICE)
+        torch.manual_seed(run.part)
+        part = data.batch(run.part, batch, DEVICE)
         context = frozen.encode(frozen.drop(part.ids, dropout))
         t, noise = losses.stratified(batch, DEVICE), torch.randn_like(part.latents)
         warmup = min(1.0, (run.count + 1) / 300)
-        run.rate(warmup * min(1.0, max(steps - run.count, 1) * batch / finish if finish else 1.0))
+        run.rate(warmup * min(1.0, max(steps - run.count, 1) * batch * WORKERS / finish if finish else 1.0))
         with autocast():
             v, middle = forward(noised(part.latents, noise, t), t, context, features=True)
             logits = reader(middle).float().split([1 + len(KINDS), 1 + len(COLOUR_NAMES)], 1)
@@ -65,7 +66,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--relu", action="store_true", help="stage 4: ReLU attention from the base's weights")
     parser.add_argument("--samples", type=int)
-    parser.add_argument("--batch", type=int, default=96)
+    parser.add_argument("--batch", type=int, default=64, help="a worker")
     parser.add_argument("--rate", type=float, default=1.5e-3)
     parser.add_argument("--finish", type=int, default=0, help="samples over which the rate falls to zero at the end")
     parser.add_argument("--auxiliary", type=float, default=0.03)

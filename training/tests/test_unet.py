@@ -46,11 +46,11 @@ def test_equals_reference_fixture() -> None:
 def test_mini_layout() -> None:
     net = UNet(MINI)
     keys = net.state_dict().keys()
-    assert net.conv_norm_out.num_channels == 144 + 80
+    assert net.conv_norm_out.num_channels == 128 + 80
     assert "down_blocks.1.resnets.0.conv1.depthwise.weight" in keys and "down_blocks.0.resnets.0.conv1.weight" in keys
     assert "mid_block.attentions.2.transformer_blocks.0.attn1.to_kv.weight" in keys
     assert not any("down_blocks.1" in k and "attn1" in k for k in keys)
-    assert sum(p.numel() for p in net.parameters()) < 3.4e6
+    assert sum(p.numel() for p in net.parameters()) < 2.55e6
     assert net(torch.randn(2, 8, 16, 16), torch.tensor([0, 999]), torch.randn(2, 32, 160)).shape == (2, 8, 16, 16)
 
 

@@ -1,8 +1,6 @@
-/**
- * What Apple's VAE encoder gives: the moments of a diagonal Gaussian over latents, to be sampled on the host.
- */
-import type { Noise } from "../../core/noise.ts";
-import type { Tensor } from "../../core/tensor.ts";
+/** What a VAE's encoder gives: the moments of a diagonal Gaussian over latents, to be sampled on the host. */
+import type { Noise } from "../core/noise.ts";
+import type { Tensor } from "../core/tensor.ts";
 
 /**
  * Latents of moments `[rows, 2 · channels, h, w]` (means, then log-variances, limited to −30 … 20): their means

@@ -1,0 +1,115 @@
+/**
+ * The LoRAs of a loaded model: which are in use, and what that means for its networks.
+ *
+ * @module
+ */
+import type { LoraInput } from "../core/model.ts";
+import type { Tensor } from "../core/tensor.ts";
+import type { LayerHook } from "../graph/builder.ts";
+import type { Graph } from "../graph/graph.ts";
+import { openSafetensors } from "../weights/safetensors.ts";
+import type { Weights } from "../weights/weights.ts";
+import { activeLayers } from "./_active_layers.ts";
+import { hotLoraInputs, type LoraPort } from "./hot_lora_inputs.ts";
+import type { ActiveLora, Lora, LoraTarget } from "./lora.ts";
+import { loraHook, type LoraPorts } from "./lora_hook.ts";
+import { loraModules } from "./lora_modules.ts";
+import { mergeLora } from "./merge_lora.ts";
+import { readLora } from "./read_lora.ts";
+
+/** Writes the whole graphs of a model's networks, with ports where a hook is given. */
+export type LoraNetworks = Readonly<Record<LoraTarget, (hook?: LayerHook) => Graph>>;
+
+/** What a change of LoRAs comes to. */
+export interface LoraChange {
+  /** Keys of the files that belong to no module of the model; without `strict: false` they are an error. */
+  readonly unmatched: string[];
+  /** Networks that must be loaded again to show it; none of a model with ports. */
+  readonly stale: ReadonlySet<LoraTarget>;
+}
+
+/**
+ * The LoRAs of one model. Without ports `weights` merges; with ports, `hook` adds them to the graphs and `inputs`
+ * gives their values.
+ */
+export interface ModelLoras {
+  /**
+   * Puts LoRAs in place of the present ones. One that is in use already is not read again, so that changing its
+   * scale costs nothing else. After an error the present ones stay.
+   *
+   * @throws As {@linkcode readLora}; with ports, as {@linkcode hotLoraInputs}.
+   */
+  set(loras: readonly LoraInput[]): Promise<LoraChange>;
+  /** A network's weights with the LoRAs merged. */
+  weights?(weights: Weights, target: LoraTarget): Weights;
+  /** Adds ports to a network. */
+  hook?(target: LoraTarget): LayerHook;
+  /** Values of a program's ports. */
+  inputs?(ports: readonly LoraPort[], target: LoraTarget): Record<string, Tensor>;
+}
+
+const targets = ["unet", "textEncoder"] as const;
+
+/**
+ * Makes the LoRAs of a model; there are none at first.
+ *
+ * @param ports Which ports the networks have; without them LoRAs are merged.
+ *
+ * @example
+ * ```ts ignore
+ * const loras = modelLoras({
+ *   unet: (hook) => unet(unetConfig, hook && { hook }),
+ *   textEncoder: (hook) => clipText(textConfig, hook && { hook }),
+ * });
+ * const { stale } = await loras.set([{ source: "style.safetensors", scale: 0.8 }]);
+ * if (stale.has("unet")) await unetPart.release();
+ * ```
+ */
+export function modelLoras(networks: LoraNetworks, ports?: LoraPorts): ModelLoras {
+  const modules = { unet: loraModules(networks.unet()), textEncoder: loraModules(networks.textEncoder()) };
+  const hook = ports && loraHook(ports);
+  const hot = hook && { unet: networks.unet(hook).inputs, textEncoder: networks.textEncoder(hook).inputs };
+  const valuesOf = (loras: readonly ActiveLora[]) =>
+    hot && new Map(targets.map((target) => [target, hotLoraInputs(hot[target], target, loras)]));
+  const read = new Map<LoraInput["source"], Lora>();
+  let active: readonly ActiveLora[] = [];
+  let values = valuesOf(active);
+  return {
+    async set(inputs) {
+      const next: (ActiveLora & Pick<LoraInput, "source">)[] = [];
+      for (const { source, strict = true, scale = 1 } of inputs) {
+        const known = read.get(source);
+        const reuse = known !== undefined && !(strict && known.unmatched.length > 0);
+        const lora = reuse ? known : await openLora(source, strict);
+        next.push({ lora, scale, source });
+      }
+      const layers = (target: LoraTarget) =>
+        activeLayers(active, target).size + activeLayers(next, target).size;
+      const changed = targets.filter((target) => layers(target) > 0);
+      values = valuesOf(next);
+      active = next;
+      read.clear();
+      for (const { source, lora } of next) read.set(source, lora);
+      return {
+        unmatched: next.flatMap(({ lora }) => lora.unmatched),
+        stale: new Set(hook === undefined ? changed : []),
+      };
+    },
+    ...hook === undefined
+      ? { weights: (weights: Weights, target: LoraTarget) => mergeLora(weights, target, active) }
+      : {
+        hook: () => hook,
+        inputs: (own: readonly LoraPort[], target: LoraTarget) => pick(values!.get(target)!, own),
+      },
+  };
+
+  async function openLora(source: LoraInput["source"], strict: boolean): Promise<Lora> {
+    await using file = await openSafetensors(source);
+    return await readLora(file, modules, { strict });
+  }
+}
+
+/** Those values that a program has ports for: a text encoder that skips its last layers lacks some. */
+function pick(values: Readonly<Record<string, Tensor>>, ports: readonly LoraPort[]): Record<string, Tensor> {
+  return Object.fromEntries(ports.flatMap(({ name }) => values[name] ? [[name, values[name]]] : []));
+}

@@ -1,0 +1,7 @@
+/**
+ * The suites that our own backends and samplers pass, for whoever writes one. They run in any test runner.
+ *
+ * @module
+ */
+export * from "./backend.ts";
+export * from "./sampler.ts";

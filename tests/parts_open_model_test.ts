@@ -1,0 +1,96 @@
+/** Which layout a folder has, and what is said when it has none. */
+import assert from "node:assert/strict";
+import { native } from "../backends/native.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
+import { Pipeline } from "../core/pipeline.ts";
+import { localFolder, memoryFolder, type ModelFolder } from "../parts/model_folder.ts";
+import { openModelFolder } from "../parts/open_model.ts";
+import type { OpenModelOptions } from "../parts/open_options.ts";
+import { maxAbsDifference } from "./_fixtures.ts";
+import { testPath } from "./_networks.ts";
+
+const backend = native();
+const reference = (pipeline: string) => localFolder(testPath(`./reference/pipelines/${pipeline}`));
+
+/** A folder of empty files, or of the given texts. */
+function folderOf(files: Readonly<Record<string, unknown>>): ModelFolder {
+  const bytes = Object.entries(files).map((
+    [file, json],
+  ) => [file, new TextEncoder().encode(JSON.stringify(json))]);
+  return memoryFolder("model", Object.fromEntries(bytes));
+}
+
+Deno.test("models of other families are refused by name", async () => {
+  const others: readonly [files: Record<string, unknown>, message: RegExp][] = [
+    [
+      { "model_index.json": { _class_name: "StableDiffusionXLPipeline" }, "unet/config.json": {} },
+      /StableDiffusionXLPipeline/,
+    ],
+    [{ "model_index.json": { _class_name: "FluxPipeline" }, "transformer/config.json": {} }, /FluxPipeline/],
+    [{ "transformer/config.json": {} }, /"transformer\/", as Stable Diffusion 3, Flux/],
+    [{ "unet/config.json": {}, "text_encoder_2/config.json": {} }, /Stable Diffusion XL/],
+    [
+      { "unet/config.json": { _class_name: "UNetSpatioTemporalConditionModel" } },
+      /UNetSpatioTemporalConditionModel/,
+    ],
+  ];
+  for (const [files, message] of others) {
+    const opening = openModelFolder(folderOf(files), { backend });
+    await assert.rejects(
+      opening,
+      (error: Error) => error instanceof UnsupportedModelError && message.test(error.message),
+    );
+  }
+});
+
+Deno.test("a folder that holds no model is told what was looked for", async () => {
+  const expected =
+    /2 files, but none of unet\/config\.json.*unet\/model\.onnx.*Unet\.mlmodelc.*\.safetensors/;
+  await assert.rejects(openModelFolder(folderOf({ "README.md": "", "a.json": {} }), { backend }), expected);
+  await assert.rejects(localFolder(testPath("./no/such/folder")), /TypeError.*there is no such folder/);
+});
+
+Deno.test("weights in memory are found by variant, as on disk", async () => {
+  const folder = await reference("sd15-tiny");
+  const files: Record<string, Uint8Array> = {};
+  for (const file of folder.files) if (/\.\w+$/.test(file)) files[file] = await folder.read(file);
+  files["unet/diffusion_pytorch_model.fp16.safetensors"] = files["unet/diffusion_pytorch_model.safetensors"]!;
+  delete files["unet/diffusion_pytorch_model.safetensors"];
+  await using weights = await memoryFolder("sd15", files).weights("unet", { variant: "fp16" });
+  assert.ok(weights.info("conv_in.weight"));
+  await assert.rejects(memoryFolder("sd15", files).weights("unet", { variant: "bf16" }), /variant "bf16"/);
+});
+
+Deno.test("a folder with a tiny VAE beside the usual one uses the one that is asked for", async () => {
+  const [base, tiny] = [
+    await reference("sd15-tiny"),
+    await localFolder(testPath("./reference/models/taesd")),
+  ];
+  const files: Record<string, Uint8Array> = {};
+  for (const file of base.files) if (/\.\w+$/.test(file)) files[file] = await base.read(file);
+  for (const file of ["config.json", "diffusion_pytorch_model.safetensors"]) {
+    files[`taesd/${file}`] = await tiny.read(file);
+  }
+  const decode = async (present: Record<string, Uint8Array>, options: Partial<OpenModelOptions>) => {
+    const model = await openModelFolder(memoryFolder("two", present), { backend, ...options });
+    await using part = model.vae;
+    return await (await part.get()).decode({ data: new Float32Array(256).fill(0.3), shape: [1, 4, 8, 8] });
+  };
+  const usual = await decode(files, {});
+  const small = await decode(files, { vae: "taesd" });
+  const only = Object.fromEntries(Object.entries(files).filter(([file]) => !file.startsWith("vae/")));
+  assert.ok(maxAbsDifference(usual.data, small.data) > 0.01);
+  assert.equal(maxAbsDifference((await decode(only, {})).data, small.data), 0);
+});
+
+Deno.test("a model without a scheduler is sampled as Stable Diffusion", async () => {
+  const folder = await reference("sd15-tiny");
+  const files = new Set([...folder.files].filter((file) => !file.startsWith("scheduler/")));
+  const model = await openModelFolder({ ...folder, files }, { backend });
+  assert.equal(model.sampler.name, "ddim");
+  assert.equal(model.schedule.config.stepsOffset, 1);
+  await using pipeline = new Pipeline(model);
+  await using reference15 = new Pipeline(await openModelFolder(folder, { backend }));
+  const request = { prompt: "a house", seed: 1, steps: 2, width: 64, height: 64 };
+  assert.deepEqual((await pipeline.generate(request)).latents, (await reference15.generate(request)).latents);
+});
