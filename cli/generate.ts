@@ -12,6 +12,7 @@ import type { PromptSyntax } from "../core/parts.ts";
 import type { Sampler } from "../core/sampler.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { createSampler } from "../samplers/mod.ts";
+import { adapterOptions, readControls, readLoras } from "./adapters.ts";
 import { backendByName, dtypeByName } from "./choices.ts";
 import { optionsFromPicture } from "./from_picture.ts";
 import { Progress } from "./progress.ts";
@@ -40,6 +41,7 @@ const optionTable: OptionTable = {
   "mask": text,
   "clip-skip": text,
   "prompt-syntax": text,
+  ...adapterOptions,
   "from": text,
   "out": { ...text, short: "o" },
   "json": { type: "boolean" },
@@ -63,6 +65,8 @@ export async function generate(args: string[]): Promise<void> {
     ...dtype !== undefined && { dtype: dtypeByName(dtype) },
     ...optional("variant", given.text("variant")),
   });
+  const loras = readLoras(given);
+  if (loras.length > 0) await pipeline.setLoras(loras);
   const generation = await withProgress((onStep, signal) =>
     pipeline.generate({
       prompt,
@@ -128,6 +132,7 @@ async function readOptions(given: ParsedArguments): Promise<Omit<GenerateOptions
     ...optional("image", await readPicture(given.text("image"))),
     ...optional("mask", await readPicture(given.text("mask"))),
     ...optional("strength", given.number("strength")),
+    control: await readControls(given),
     ...optional("clipSkip", given.number("clip-skip")),
     ...syntax !== undefined && { promptSyntax: promptSyntax(syntax) },
   };

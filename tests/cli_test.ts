@@ -83,6 +83,50 @@ Deno.test("inspect lists the parts of a model", () =>
     ]);
   }));
 
+Deno.test("generate takes LoRAs with scales, and controls with pictures", () =>
+  inFolder(async (folder) => {
+    const reference = new URL("./reference", import.meta.url).pathname;
+    const request = [
+      "generate",
+      "a lake",
+      "--model",
+      `${reference}/pipelines/small4-tiny`,
+      "--backend",
+      "native",
+    ];
+    const sized = [
+      ...request,
+      "--width",
+      "64",
+      "--height",
+      "64",
+      "--steps",
+      "2",
+      "--sampler",
+      "ddim",
+      "--seed",
+      "1",
+      "--json",
+    ];
+    const hash = async (args: readonly string[]) => {
+      const { code, out, err } = await run(folder, [...sized, ...args]);
+      assert.equal(code, 0, err);
+      return JSON.parse(out).images[0].sha256 as string;
+    };
+    const lora = `${reference}/lora/peft.safetensors`;
+    const control = ["--control", `${reference}/models/controlnet`, "--control-image", "out.png"];
+    const plain = await hash([]);
+    const hashes = [
+      plain,
+      await hash(["--lora", lora]),
+      await hash(["--lora", `${lora}:0.5`]),
+      await hash(control),
+      await hash([...control, "--control-scale", "0.5", "--control-edges"]),
+    ];
+    assert.equal(new Set(hashes).size, hashes.length);
+    assert.equal(await hash(["--lora", `${lora}:0`]), plain);
+  }));
+
 const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
   [["paint"], /Unknown command "paint": expected one of generate, inspect, download, quantize/],
   [["generate"], /Expected one prompt in quotes, got 0/],
@@ -99,6 +143,11 @@ const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
   ],
   [["generate", "a", ...small, "--image", "absent.png"], /Cannot read the picture "absent.png"/],
   [["generate", "a", "--model", "absent"], /Cannot open the model "absent": there is no such folder/],
+  [["generate", "a", ...small, "--control", "edges"], /1 --control with 0 --control-image/],
+  [
+    ["generate", "a", ...small, "--lora", "absent.safetensors"],
+    /"absent.safetensors": there is no such file/,
+  ],
   [["inspect", "absent"], /Cannot open the model "absent"/],
 ];
 for (const [args, message] of mistakes) {

@@ -10,8 +10,8 @@ import {
   autoencoderTinyEncoder,
   readAutoencoderTinyConfig,
 } from "../models/autoencoder_tiny.ts";
-import { vaeWeights } from "../parts/_weight_names.ts";
 import { readAutoencoder } from "../parts/vae.ts";
+import { currentAttentionNames } from "../weights/legacy_attention.ts";
 import { openWeights } from "../weights/open_weights.ts";
 import type { Weights } from "../weights/weights.ts";
 import { readFixture, readJson } from "./_fixtures.ts";
@@ -43,7 +43,7 @@ for (const backend of cpuBackends) {
     Deno.test(`${backend.name}: a VAE under older ${kind}`, async () => {
       const config = readAutoencoderKLConfig(await readJson("models/vae_sd2_legacy_names/config.json"));
       const io = await readFixture("models/vae_sd2/io.safetensors");
-      const open = async () => vaeWeights(change(await openWeights(testPath(legacy))));
+      const open = async () => currentAttentionNames(change(await openWeights(testPath(legacy))));
       const encoded = await runGraph(backend, autoencoderKLEncoder(config), await open(), {
         sample: io.float32("case0.image"),
       });

@@ -130,3 +130,18 @@ bridgeTest("float32 and int32 are wrapped without a copy", (objc) => {
     });
   }
 });
+
+bridgeTest("small inputs stay where they are while the collector moves its own", (objc) => {
+  const borrowed: ArrayBufferLike[] = [];
+  objc.pool(() => {
+    const arrays = Array.from({ length: 500 }, (_, i) => {
+      return wrap(objc, { data: new Float32Array([i, -i]), shape: [2] }, "float16", borrowed);
+    });
+    let garbage: unknown[] = [];
+    for (let i = 0; i < 3_000_000; i++) {
+      garbage.push({ i });
+      if (i % 100_000 === 0) garbage = [];
+    }
+    for (const [i, array] of arrays.entries()) assert.deepEqual([...read(objc, array).data], [i, -i]);
+  });
+});

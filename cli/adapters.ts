@@ -1,0 +1,66 @@
+/**
+ * `--lora FILE[:scale]` and `--control MODEL --control-image FILE`, each as often as needed.
+ *
+ * @module
+ */
+import { readFile } from "node:fs/promises";
+import type { ControlInput } from "../core/generate_options.ts";
+import type { Image } from "../core/image.ts";
+import type { LoraInput } from "../core/model.ts";
+import { cannyEdges, decodeImage, resizeImage } from "../image/mod.ts";
+import { type OptionTable, type ParsedArguments, UsageError } from "./usage.ts";
+
+const repeated = { type: "string", multiple: true } as const;
+
+/** The options. */
+export const adapterOptions: OptionTable = {
+  "lora": repeated,
+  "control": repeated,
+  "control-image": repeated,
+  "control-scale": repeated,
+  "control-edges": { type: "boolean" },
+};
+
+/** LoRAs in the order given; the scale after the last colon is 1 where there is none. */
+export function readLoras(given: ParsedArguments): LoraInput[] {
+  return given.texts("lora").map((word) => {
+    const [, source, scale] = word.match(/^(.+):(-?[\d.]+)$/) ?? [undefined, word, "1"];
+    if (Number.isNaN(Number(scale))) {
+      throw new UsageError(`Cannot read --lora ${word}: expected FILE or FILE:scale.`);
+    }
+    return { source: source!, scale: Number(scale) };
+  });
+}
+
+/** Controls in the order given, each with its picture; `--control-edges` makes edges of the pictures first. */
+export async function readControls(given: ParsedArguments): Promise<ControlInput[]> {
+  const [sources, pictures, scales] = ["control", "control-image", "control-scale"].map((name) =>
+    given.texts(name)
+  ) as [readonly string[], readonly string[], readonly string[]];
+  if (sources.length !== pictures.length || scales.length > sources.length) {
+    throw new UsageError(
+      `Cannot use ${sources.length} --control with ${pictures.length} --control-image and ${scales.length} --control-scale: ` +
+        `expected a picture, and at most one scale, for each control.`,
+    );
+  }
+  return await Promise.all(sources.map(async (source, i) => {
+    const bytes = await readFile(pictures[i]!).catch((cause: Error) => {
+      throw new UsageError(`Cannot read the picture "${pictures[i]}": ${cause.message}`);
+    });
+    const scale = Number(scales[i] ?? 1);
+    if (Number.isNaN(scale)) {
+      throw new UsageError(`Cannot read --control-scale ${scales[i]}: expected a number.`);
+    }
+    return { source, image: given.flag("control-edges") ? await edgesOf(bytes, given) : bytes, scale };
+  }));
+}
+
+/** Edges are found at the size of the result, where that is given: resized edges would blur. */
+async function edgesOf(bytes: Uint8Array, given: ParsedArguments): Promise<Image> {
+  const image = await decodeImage(bytes);
+  const { width = image.width, height = image.height } = {
+    width: given.number("width"),
+    height: given.number("height"),
+  };
+  return cannyEdges(resizeImage(image, { width, height }));
+}
