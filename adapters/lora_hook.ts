@@ -37,7 +37,7 @@ export interface LoraPorts {
  *   up_block_types: ["CrossAttnUpBlock2D", "UpBlock2D"],
  * });
  * const graph = unet(config, { hook: loraHook({ modules: "attention", rank: 16 }) });
- * console.log(graph.inputs.filter(({ name }) => name.startsWith("lora.")).length); // 64
+ * console.log(graph.inputs.filter(({ name }) => name.startsWith("lora.")).length); // 96
  * ```
  */
 export function loraHook({ modules, rank }: LoraPorts): LayerHook {

@@ -1,4 +1,3 @@
-/// <reference lib="webworker" />
 /** The worker's side of {@linkcode openWorkerSession}: one session, one request at a time. */
 import { openSession } from "./_onnxruntime.ts";
 import type { PortTensor } from "./_port_tensor.ts";
@@ -22,13 +21,19 @@ export type ReplyError = Pick<Error, "name" | "message">;
 const received: ExternalFile[] = [];
 let session: Session | undefined;
 
-globalThis.onmessage = async ({ data: request }: MessageEvent<Request>) => {
+/** A package may not bring the types of workers along. */
+const scope = globalThis as unknown as {
+  onmessage: (event: MessageEvent<Request>) => void;
+  postMessage(reply: Reply, options?: { readonly transfer: Transferable[] }): void;
+};
+
+scope.onmessage = async ({ data: request }) => {
   try {
     const [value, transfer] = await serve(request);
-    if (request.kind !== "file") postMessage({ value } satisfies Reply, { transfer });
+    if (request.kind !== "file") scope.postMessage({ value }, { transfer });
   } catch (error) {
     const { name, message } = error instanceof Error ? error : new Error(String(error));
-    postMessage({ error: { name, message } } satisfies Reply);
+    scope.postMessage({ error: { name, message } });
   }
 };
 

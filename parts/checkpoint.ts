@@ -31,7 +31,7 @@ import { tokenizerFiles } from "./_tokenizer_files.ts";
  */
 export async function openCheckpointModel(folder: ModelFolder, options: OpenModelOptions): Promise<Model> {
   const file = checkpointFile(folder, options.variant);
-  const open = () => openWeights(folder.source(file));
+  const open = () => openWeights(folder.source(file), options.checkpoint);
   await using checkpoint = await open();
   const predictionType = options.predictionType ?? checkpoint.predictionType;
   if (predictionType === undefined) {

@@ -13,6 +13,7 @@ import { clipText, readClipTextConfig } from "../models/clip_text.ts";
 import { unet } from "../models/unet.ts";
 import { readUnetConfig, type UnetArchitecture } from "../models/unet_config.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
+import { currentAttentionNames } from "../weights/legacy_attention.ts";
 import type { Weights } from "../weights/weights.ts";
 import { readLatentToRgb } from "./_latent_to_rgb.ts";
 import { openControl } from "./control.ts";
@@ -23,7 +24,7 @@ import { clipTextEncoder } from "./text_encoder.ts";
 import { insertVectors, invertedTokenizer, tableRows } from "./textual_inversion.ts";
 import { graphUnet } from "./unet.ts";
 import { autoencoderVae, readAutoencoder } from "./vae.ts";
-import { textEncoderWeights, TOKEN_TABLE, vaeWeights } from "./_weight_names.ts";
+import { textEncoderWeights, TOKEN_TABLE } from "./_weight_names.ts";
 
 /** A network at rest. */
 export interface GraphComponent {
@@ -88,7 +89,7 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
   const vaePart = ({ config, weights }: GraphComponent): LazyPart<Vae> => {
     const autoencoder = readAutoencoder(config);
     return new LazyPart<Vae>(async (owned) => {
-      const loadHalf = load(vaeWeights(owned.use(await weights())));
+      const loadHalf = load(currentAttentionNames(owned.use(await weights())));
       return owned.use(autoencoderVae({
         ...autoencoder,
         loadEncoder: () => loadHalf(autoencoder.encoder()),

@@ -7,6 +7,7 @@ import type { LoraPorts } from "../adapters/mod.ts";
 import type { Backend, ComputeType } from "../backends/backend.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
+import type { CheckpointOptions } from "../weights/checkpoint.ts";
 import type { ModelFolder } from "./model_folder.ts";
 import type { TextualInversion } from "./textual_inversion.ts";
 
@@ -30,6 +31,8 @@ export interface OpenModelOptions {
   readonly tokenizer?: ModelFolder | TokenizerFiles;
   /** What the UNet predicts, where the model does not say, as single files of 2.x. @default {what the model says} */
   readonly predictionType?: PredictionType;
+  /** Fields of configurations that the shapes in a single file do not tell, where they are not the usual ones. */
+  readonly checkpoint?: CheckpointOptions;
   /** New words for prompts. @default {[]} */
   readonly inversions?: readonly TextualInversion[];
   /** Loads the networks with ports, so that LoRAs are swapped without loading again. @default {none: they are merged} */

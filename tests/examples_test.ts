@@ -1,4 +1,4 @@
-/** Every example is one command and ends in a picture. */
+/** Every example is one command; those that write pictures end in pictures. */
 import assert from "node:assert/strict";
 import { decodeImage } from "../image/mod.ts";
 import { inFolder } from "./_cli.ts";
@@ -8,7 +8,8 @@ const examples = [...Deno.readDirSync(`${root}examples`)].map(({ name }) => name
   name.endsWith(".ts")
 );
 for (const example of examples.sort()) {
-  Deno.test(`examples/${example} ends in a picture`, () =>
+  const writes = (await Deno.readTextFile(`${root}examples/${example}`)).includes("writeFile(");
+  Deno.test(`examples/${example} runs${writes ? " and ends in a picture" : ""}`, () =>
     inFolder(async (folder) => {
       const { code, stderr } = await new Deno.Command(Deno.execPath(), {
         args: ["run", "-A", "--no-check", "--config", `${root}deno.json`, `${root}examples/${example}`],
@@ -16,10 +17,7 @@ for (const example of examples.sort()) {
       }).output();
       assert.equal(code, 0, new TextDecoder().decode(stderr));
       const pictures = [...Deno.readDirSync(folder)].filter(({ name }) => /\.(png|jpg|webp)$/.test(name));
-      assert.notEqual(pictures.length, 0);
-      for (const { name } of pictures) {
-        const { width, height } = await decodeImage(await Deno.readFile(`${folder}/${name}`));
-        assert.ok(width > 0 && width === height, `${name} is ${width} × ${height}`);
-      }
+      assert.equal(pictures.length > 0, writes);
+      for (const { name } of pictures) await decodeImage(await Deno.readFile(`${folder}/${name}`));
     }));
 }

@@ -58,7 +58,7 @@ interface OwnedModel extends Owned {
 
 interface OwnedArray extends Owned {
   /** The inputs of the run that made it: its memory is theirs if the model passes one of them through. */
-  readonly borrowed: readonly ArrayBufferView[];
+  readonly borrowed: readonly ArrayBuffer[];
 }
 
 /** Loads and runs models. */
@@ -95,7 +95,7 @@ export class Engine {
   /** Runs a model once. */
   run({ model, inputs, outputs, keep }: RunRequest): Map<string, HostOrKept> {
     const { object, path, types } = this.#get(this.#models, model);
-    const borrowed: ArrayBufferView[] = [];
+    const borrowed: ArrayBuffer[] = [];
     try {
       return this.#objc.pool(() => {
         const arrays = new Map<string, Id>();
@@ -125,7 +125,7 @@ export class Engine {
   }
 
   /** An input as a multi-array of the type that the model wants. */
-  #array(input: HostOrKept, type: ElementType, borrowed: ArrayBufferView[]): Id {
+  #array(input: HostOrKept, type: ElementType, borrowed: ArrayBuffer[]): Id {
     if ("data" in input) return wrap(this.#objc, input, type, borrowed);
     const { object } = this.#get(this.#arrays, input.handle);
     return elementType(this.#objc, object) === type
@@ -133,7 +133,7 @@ export class Engine {
       : wrap(this.#objc, read(this.#objc, object), type, borrowed);
   }
 
-  #keep(object: Id, borrowed: readonly ArrayBufferView[]): KeptArray {
+  #keep(object: Id, borrowed: readonly ArrayBuffer[]): KeptArray {
     const handle = this.#own(this.#arrays, { object, borrowed: [...borrowed] });
     return { handle, shape: shapeOf(this.#objc, object) };
   }

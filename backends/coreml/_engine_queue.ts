@@ -74,7 +74,7 @@ export class EngineQueue {
       if (this.#users !== 0) return;
       this.#users = NaN; // closed once
       this.#onClose();
-      (await this.#port).close();
+      await this.#port.then((port) => port.close(), () => {});
     });
   }
 

@@ -43,16 +43,18 @@ export function elementType(objc: ObjectiveC, array: Id): ElementType {
 
 /**
  * Wraps a tensor in a multi-array. The memory is pushed to `borrowed`: whoever owns the list keeps it alive for
- * as long as the multi-array may be in use. (So the deallocator block is nil: Core ML never frees our memory.)
+ * as long as the multi-array may be in use. (So the deallocator block is nil: Core ML never frees our memory. And
+ * it is the `ArrayBuffer` that is kept: small typed arrays may live in V8's heap, and move there, until theirs is
+ * asked for.)
  */
 export function wrap(
   objc: ObjectiveC,
   { data, shape }: Tensor<TensorData>,
   type: ElementType,
-  borrowed: ArrayBufferView[],
+  borrowed: ArrayBuffer[],
 ): Id {
   const elements = toElements(data, type);
-  borrowed.push(elements);
+  borrowed.push(elements.buffer);
   return attempt(objc, `wrap a tensor of shape [${shape}]`, (error) =>
     objc.make(
       "MLMultiArray",

@@ -37,7 +37,7 @@ export class CoreMLRunner implements Runner {
     this.#checkNames("input", Object.keys(inputs), this.inputs);
     this.#checkNames("output", keep, this.outputs);
     const request = new Map<string, HostOrKept>();
-    const transfer: ArrayBufferLike[] = [];
+    const transfer: ArrayBuffer[] = [];
     for (const port of this.inputs) {
       const input = inputs[port.name];
       if (input === undefined) {
@@ -46,7 +46,7 @@ export class CoreMLRunner implements Runner {
       const shape = fit(input.shape, port, this.#program);
       if ("data" in input) {
         const data = this.#copy(port, input);
-        transfer.push(data.buffer);
+        transfer.push(data.buffer as ArrayBuffer);
         request.set(port.name, { data, shape });
       } else {
         request.set(port.name, this.#kept(port, input));
@@ -54,17 +54,17 @@ export class CoreMLRunner implements Runner {
     }
     const outputs = this.outputs.map(({ name }) => name);
     const results = await this.#engine.call("run", { model: this.#handle, inputs: request, outputs, keep }, {
-      transfer: transfer as ArrayBuffer[],
+      transfer,
       signal,
       abandoned: (results) => {
         for (const result of results.values()) if ("handle" in result) this.#engine.call("release", result);
       },
     });
-    return Object.fromEntries(
-      [...results].map((
-        [name, result],
-      ) => [name, "handle" in result ? new CoreMLTensor(this.#engine, result) : result]),
-    );
+    const tensors: Record<string, AnyTensor> = {};
+    for (const [name, result] of results) {
+      tensors[name] = "handle" in result ? new CoreMLTensor(this.#engine, result) : result;
+    }
+    return tensors;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -75,26 +75,21 @@ export class CoreMLRunner implements Runner {
   }
 
   #checkNames(kind: string, names: readonly string[], ports: readonly Port[]): void {
-    for (const name of names) {
-      if (ports.some((port) => port.name === name)) continue;
-      throw new TypeError(
-        `Cannot run ${this.#program}: it has no ${kind} "${name}", expected ${
-          ports.map(({ name }) => name).join(", ")
-        }.`,
-      );
-    }
+    const known = ports.map(({ name }) => name);
+    const unknown = names.find((name) => !known.includes(name));
+    if (unknown === undefined) return;
+    throw new TypeError(
+      `Cannot run ${this.#program}: it has no ${kind} "${unknown}", expected ${known.join(", ")}.`,
+    );
   }
 
   /** The caller's memory stays the caller's. */
   #copy({ name }: Port, { data, shape }: Tensor<TensorData>): TensorData {
-    if (data.length !== sizeOf(shape)) {
-      throw new RangeError(
-        `Cannot run ${this.#program}: input "${name}" has ${data.length} elements, but its shape [${shape}] holds ${
-          sizeOf(shape)
-        }.`,
-      );
-    }
-    return data.slice();
+    const size = sizeOf(shape);
+    if (data.length === size) return data.slice();
+    throw new RangeError(
+      `Cannot run ${this.#program}: input "${name}" has ${data.length} elements, but its shape [${shape}] holds ${size}.`,
+    );
   }
 
   #kept({ name }: Port, tensor: DeviceTensor): HostOrKept {

@@ -67,15 +67,13 @@ export class FixedRunner implements Runner {
 
   #checkSize(shape: readonly number[]): void {
     const { part, main, scale } = this.#sizes;
-    if (
-      main.shape.length < 4 || [2, 3].every((axis) => (fixedSize(main, axis) ?? shape[axis]) === shape[axis])
-    ) return;
-    const pixels = (sizes: readonly (number | string)[]) =>
-      `${Number(sizes[3]) * scale} × ${Number(sizes[2]) * scale}`;
+    const axes = main.shape.length === 4 ? [2, 3] : [];
+    if (axes.every((axis) => [undefined, shape[axis]].includes(fixedSize(main, axis)))) return;
+    const pixels = ([, , height, width]: readonly unknown[]) =>
+      `${Number(width) * scale} × ${Number(height) * scale}`;
+    const [asked, compiled] = [pixels(shape), pixels(main.shape)];
     throw new RangeError(
-      `Cannot run ${part} for a picture of ${pixels(shape)} pixels: it was compiled for ${
-        pixels(main.shape)
-      }. ` +
+      `Cannot run ${part} for a picture of ${asked} pixels: it was compiled for ${compiled}. ` +
         `Ask for that size, or convert the model for the other.`,
     );
   }

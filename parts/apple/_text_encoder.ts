@@ -2,6 +2,7 @@
 import type { AnyTensor, Port, Runner, RunOptions } from "../../backends/backend.ts";
 import { UnsupportedModelError } from "../../core/errors.ts";
 import type { TextEncoder } from "../../core/parts.ts";
+import type { Tensor, TensorData } from "../../core/tensor.ts";
 import type { Tokenizer } from "../../core/tokenizer.ts";
 import { clipTextEncoder } from "../text_encoder.ts";
 import { FixedRunner } from "./_fixed_runner.ts";
@@ -37,11 +38,10 @@ class ClipRunner implements Runner {
     this.outputs = runner.outputs;
   }
 
-  run(
-    { input_ids }: Readonly<Record<string, AnyTensor>>,
-    options?: RunOptions,
-  ): Promise<Record<string, AnyTensor>> {
-    return this.#runner.run({ input_ids: input_ids! }, options);
+  run(inputs: Readonly<Record<string, AnyTensor>>, options?: RunOptions): Promise<Record<string, AnyTensor>> {
+    const { data, shape } = inputs["input_ids"] as Tensor<TensorData>;
+    const input_ids = { data: Float32Array.from<number | bigint>(data, Number), shape };
+    return this.#runner.run({ input_ids }, options);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -104,7 +104,7 @@ bridgeTest("multi-arrays wrap our memory and give it back, in every element type
     int32: [-2, -1, 0, 1, 1, 3],
   };
   for (const [type, numbers] of Object.entries(expected) as [ElementType, number[]][]) {
-    const borrowed: ArrayBufferView[] = [];
+    const borrowed: ArrayBuffer[] = [];
     objc.pool(() => {
       const array = wrap(objc, { data: new Float32Array(values), shape: [2, 1, 3] }, type, borrowed);
       assert.equal(elementType(objc, array), type);
@@ -120,19 +120,19 @@ bridgeTest("multi-arrays wrap our memory and give it back, in every element type
 
 bridgeTest("float32 and int32 are wrapped without a copy", (objc) => {
   for (const data of [new Float32Array([1, 2]), new Int32Array([1, 2])]) {
-    const borrowed: ArrayBufferView[] = [];
+    const borrowed: ArrayBuffer[] = [];
     objc.pool(() => {
       const type = data instanceof Float32Array ? "float32" : "int32";
       const array = wrap(objc, { data, shape: [2] }, type, borrowed);
       data[0] = 7;
       assert.deepEqual([...read(objc, array).data], [7, 2]);
-      assert.equal(borrowed[0], data);
+      assert.equal(borrowed[0], data.buffer);
     });
   }
 });
 
 bridgeTest("small inputs stay where they are while the collector moves its own", (objc) => {
-  const borrowed: ArrayBufferLike[] = [];
+  const borrowed: ArrayBuffer[] = [];
   objc.pool(() => {
     const arrays = Array.from({ length: 500 }, (_, i) => {
       return wrap(objc, { data: new Float32Array([i, -i]), shape: [2] }, "float16", borrowed);

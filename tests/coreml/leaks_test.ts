@@ -17,7 +17,9 @@ async function around(rig: StandIn, something: () => Promise<void>): Promise<voi
   for (let i = 0; i < 10; i++) await something();
   const before = rig.live();
   for (let i = 0; i < 1000; i++) await something();
-  assert.deepEqual(rig.live(), before);
+  const after = rig.live();
+  assert.equal(after.coreml, before.coreml);
+  assert(after.foundation <= before.foundation); // fewer, if the thread of an earlier test has ended by now
 }
 
 for (const worker of [true, false]) {
