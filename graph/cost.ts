@@ -1,104 +1,100 @@
 /**
- * What a network costs: parameters and multiply-adds, layer by layer, without running it.
+ * What a program costs: parameters, and multiply-adds for given sizes.
  *
  * @module
  */
-import { evaluate } from "./dimension.ts";
+import { type Dimension, evaluate } from "./dimension.ts";
 import type { Graph, Node, Value } from "./graph.ts";
 
-/** The cost of a layer, of all layers under a name, or of a whole network. */
+/** Parameters and multiply-adds of a layer, or of many. */
 export interface Cost {
-  /** Path of the layer in the names of the weights, or the beginning of one; empty for a whole network. */
-  readonly layer: string;
-  /** Elements of its weights. */
+  /** Number of weights. */
   readonly parameters: number;
-  /** Multiply-adds of its convolutions and linear layers. */
+  /** Multiply-adds of convolutions, linear layers and matrix products. */
   readonly multiplyAdds: number;
-  /** Multiply-adds between activations: the two products of an attention, and `matmul`. */
-  readonly productMultiplyAdds: number;
+  /** Multiply-adds of attention's two products, not counted in `multiplyAdds`. */
+  readonly attentionMultiplyAdds: number;
 }
 
 /**
- * The cost of each layer, in the order in which they run. Element-wise work, normalisation and softmax are not
- * counted, as is the custom. A weight that several layers share counts for the first.
+ * Counts a program.
  *
- * @param sizes Values of the graph's free sizes, as `{ rows: 1, height: 64, width: 64, tokens: 77 }`.
- * @throws {RangeError} If a size has no value.
+ * @param free Values of the free sizes, as `{ rows: 1, height: 64, width: 64, tokens: 77 }`.
+ * @param depth How many names of a layer's path to tell apart: 2 gives `down_blocks.0`, `mid_block.resnets`, …
+ * @returns The cost by path, in the order of the program; `total` is under the empty path.
  *
  * @example
  * ```ts
- * import { layerCosts, sumCosts } from "@mobile-diffusion/sdk/graph";
- * import { GraphBuilder } from "@mobile-diffusion/sdk/graph";
+ * import { graphCost } from "@mobile-diffusion/sdk/graph";
+ * import { clipText, readClipTextConfig } from "@mobile-diffusion/sdk/models";
  *
- * const g = new GraphBuilder("stem");
- * const x = g.input("x", "float32", ["rows", 4, "height", "width"]);
- * const graph = g.build({ y: g.conv2d("conv_in", x, 320) });
- * console.log(sumCosts(layerCosts(graph, { rows: 1, height: 64, width: 64 })).parameters); // 11840
+ * const config = { hidden_size: 768, intermediate_size: 3072, num_hidden_layers: 12, num_attention_heads: 12 };
+ * const cost = graphCost(clipText(readClipTextConfig(config)), { rows: 1, tokens: 77 });
+ * console.log(Math.round(cost.get("")!.parameters / 1e6)); // 123
  * ```
  */
-export function layerCosts(graph: Graph, sizes: Readonly<Record<string, number>>): Cost[] {
-  const keys = new Map(graph.weights.map(({ name, key }) => [name, key]));
-  const counted = new Set<string>();
-  const costs = new Map<string, Cost>();
-  for (const node of graph.nodes) {
-    let parameters = 0;
-    for (const input of node.inputs) {
-      const key = input && keys.get(input.name);
-      if (key === undefined || counted.has(key)) continue;
-      counted.add(key);
-      parameters += elements(input!, sizes);
+export function graphCost(
+  graph: Graph,
+  free: Readonly<Record<string, number>>,
+  depth: number = 2,
+): Map<string, Cost> {
+  const costs = new Map<string, Cost>([["", none]]);
+  const add = (path: string, cost: Partial<Cost>) => {
+    for (const key of new Set(["", path.split(".").slice(0, depth).join(".")])) {
+      costs.set(key, sum(costs.get(key) ?? none, cost));
     }
-    const cost = { layer: node.layer, parameters, ...multiplyAdds(node, sizes) };
-    const before = costs.get(node.layer);
-    costs.set(node.layer, before === undefined ? cost : add(before, cost));
-  }
-  return [...costs.values()];
-}
-
-/** Sums costs by the first `segments` parts of their paths: 2 gives `down_blocks.0`, `down_blocks.1`, … */
-export function costsByPrefix(costs: readonly Cost[], segments: number): Cost[] {
-  const groups = Map.groupBy(costs, ({ layer }) => layer.split(".").slice(0, segments).join("."));
-  return [...groups].map(([layer, members]) => ({ ...sumCosts(members), layer }));
-}
-
-/** The sum of costs. */
-export function sumCosts(costs: readonly Cost[]): Cost {
-  return costs.reduce(add, { layer: "", parameters: 0, multiplyAdds: 0, productMultiplyAdds: 0 });
-}
-
-function add(a: Cost, b: Cost): Cost {
-  return {
-    layer: a.layer,
-    parameters: a.parameters + b.parameters,
-    multiplyAdds: a.multiplyAdds + b.multiplyAdds,
-    productMultiplyAdds: a.productMultiplyAdds + b.productMultiplyAdds,
   };
+  for (const { key, stored } of graph.weights) {
+    add(key.replace(/\.\w+$/, ""), { parameters: stored.reduce((product, size) => product * size, 1) });
+  }
+  for (const node of graph.nodes) {
+    const products = multiplyAdds(
+      node,
+      (value) => elements(value.shape, free),
+      (size) => evaluate(size, free),
+    );
+    add(
+      node.layer,
+      node.operator === "attention" ? { attentionMultiplyAdds: products } : { multiplyAdds: products },
+    );
+  }
+  return costs;
 }
 
-type MultiplyAdds = Pick<Cost, "multiplyAdds" | "productMultiplyAdds">;
+const none: Cost = { parameters: 0, multiplyAdds: 0, attentionMultiplyAdds: 0 };
 
 function multiplyAdds(
   { operator, inputs, outputs }: Node,
-  sizes: Readonly<Record<string, number>>,
-): MultiplyAdds {
-  const [a, b] = inputs as readonly [Value, Value];
-  const results = elements(outputs[0]!, sizes);
+  count: (value: Value) => number,
+  size: (dimension: Dimension) => number,
+): number {
+  const [output] = outputs as [Value];
   switch (operator) {
-    case "conv2d":
-    case "linear": // the weight's elements per output channel are the terms of one output element
-      return {
-        multiplyAdds: results * elements(b, sizes) / evaluate(b.shape[0]!, sizes),
-        productMultiplyAdds: 0,
-      };
+    case "conv2d": { // each output element sums over the window and the group's channels
+      const weight = inputs[1]!;
+      return count(output) * count(weight) / size(weight.shape[0]!);
+    }
+    case "linear":
+      return count(output) * size(inputs[0]!.shape.at(-1)!);
     case "matmul":
-      return { multiplyAdds: 0, productMultiplyAdds: results * evaluate(a.shape.at(-1)!, sizes) };
-    case "attention": // queries · keys and weights · values
-      return { multiplyAdds: 0, productMultiplyAdds: 2 * results * evaluate(b.shape[1]!, sizes) };
+      return count(output) * size(inputs[0]!.shape.at(-1)!);
+    case "attention": { // queries by keys, then scores by values
+      const [query, key] = inputs as [Value, Value];
+      return 2 * count(query) * size(key.shape.at(-2)!);
+    }
     default:
-      return { multiplyAdds: 0, productMultiplyAdds: 0 };
+      return 0;
   }
 }
 
-function elements({ shape }: Value, sizes: Readonly<Record<string, number>>): number {
-  return shape.reduce((product: number, size) => product * evaluate(size, sizes), 1);
+function elements(shape: readonly Dimension[], free: Readonly<Record<string, number>>): number {
+  return shape.reduce<number>((product, size) => product * evaluate(size, free), 1);
+}
+
+function sum(a: Cost, b: Partial<Cost>): Cost {
+  return {
+    parameters: a.parameters + (b.parameters ?? 0),
+    multiplyAdds: a.multiplyAdds + (b.multiplyAdds ?? 0),
+    attentionMultiplyAdds: a.attentionMultiplyAdds + (b.attentionMultiplyAdds ?? 0),
+  };
 }

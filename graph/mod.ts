@@ -4,6 +4,7 @@
  * @module
  */
 export * from "./builder.ts";
+export * from "./cost.ts";
 export * from "./dimension.ts";
 export type * from "./graph.ts";
 export {
