@@ -24,7 +24,7 @@ export interface LoraPort {
  * @param ports The program's inputs, see {@linkcode loraHook}. For a text encoder that skips its last layers give
  * those of the whole one, and leave out the values that it has no port for.
  * @param target Which network it is.
- * @throws {UnsupportedModelError} If a LoRA changes a module without a port, or is a LoHa: merge it in their place.
+ * @throws {UnsupportedModelError} If a LoRA changes a module without a port, or is a LoHa: merge it instead.
  * @throws {RangeError} If the ranks of a module's LoRAs add up to more than the ports hold.
  *
  * @example
@@ -92,7 +92,7 @@ function joinFactors(
 function checkLayers(module: string, layers: readonly ActiveLayer[], rank: number): void {
   if (layers.some(({ kind }) => kind === "loha")) {
     throw new UnsupportedModelError(
-      `Cannot set LoRA: its layer "${module}" is a LoHa, which ports cannot hold. Merge it in its place.`,
+      `Cannot set LoRA: its layer "${module}" is a LoHa, which ports cannot hold. Merge it instead.`,
     );
   }
   const ranks = layers.map(rankOf);

@@ -47,16 +47,18 @@ interface Ports {
 /** The worker, and the one question that it may be working on. */
 class WorkerLink {
   readonly #worker = startWorker();
-  #pending: PromiseWithResolvers<unknown> | undefined;
+  #pending: PromiseWithResolvers<unknown> = Promise.withResolvers();
+  #ended = false;
 
   constructor() {
+    this.#pending.promise.catch(() => {}); // nobody has asked yet
     this.#worker.onmessage = ({ data: reply }: MessageEvent<Reply>) => {
-      if ("error" in reply) this.#pending?.reject(revive(reply.error));
-      else this.#pending?.resolve(reply.value);
+      if ("error" in reply) this.#pending.reject(revive(reply.error));
+      else this.#pending.resolve(reply.value);
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.end(new Error(`The WASM worker failed: ${event.message}`));
+      this.end(new BackendUnavailableError(`The WASM worker failed: ${event.message}`));
     };
   }
 
@@ -65,14 +67,16 @@ class WorkerLink {
   }
 
   async ask<T>(request: Request): Promise<T> {
+    if (this.#ended) throw new BackendUnavailableError("The WASM worker has ended.");
     this.#pending = Promise.withResolvers();
     this.send(request);
     return await this.#pending.promise as T;
   }
 
   end(reason: unknown): void {
+    this.#ended = true;
     this.#worker.terminate();
-    this.#pending?.reject(reason);
+    this.#pending.reject(reason);
   }
 }
 

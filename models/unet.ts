@@ -133,8 +133,8 @@ function middle(
   { time, context }: { time: Value; context: Context },
 ): Value {
   if (config.mid === undefined) return x;
-  const { kind, layers, transformer: attention } = config.mid;
-  const { channels, separable } = config.levels.at(-1)!;
+  const { kind, layers, transformer: attention, separable } = config.mid;
+  const { channels } = config.levels.at(-1)!;
   const residual = (i: number, input: Value) =>
     resnet(g, `mid_block.resnets.${i}`, input, { ...config, channels, separable, time });
   const attend = (i: number, input: Value) =>

@@ -46,6 +46,8 @@ export interface MidBlock {
   readonly layers: number;
   /** The transformers in it. */
   readonly transformer: TransformerConfig;
+  /** Depthwise 3 × 3 and pointwise 1 × 1 in place of full convolutions. */
+  readonly separable: boolean;
 }
 
 /** What is the same in all blocks. */
@@ -104,6 +106,7 @@ export interface UnetArchitecture extends UnetConfig, BlockConfig {
  * | `mid_block_type: "MobileMidBlock2D"` | the middle is a stack, see {@linkcode MidBlock} | |
  * | `mid_block_layers` | its repetitions | 1 |
  * | `mid_block_transformer_layers` | depth of its transformers | that of the last level |
+ * | `mid_block_separable_convolutions` | as `separable_convolutions` | that of the last level |
  * | `skip_connections` | `"layer"` or `"level"` | `"layer"` |
  * | `self_attention` | whether the transformers of a level attend to the picture | true |
  * | `separable_convolutions` | depthwise and pointwise in place of full ones | false |
@@ -223,6 +226,11 @@ function readMidBlock(config: Json, levels: number): MidBlock | undefined {
       heads: readHeads(config, levels).at(-1)!,
       selfAttention: true,
     },
+    separable: boolean(
+      config,
+      "mid_block_separable_convolutions",
+      booleans(config, "separable_convolutions", levels, false).at(-1)!,
+    ),
   };
 }
 

@@ -1,5 +1,5 @@
 /** Residuals in the hands of a control: who frees them, and how those of several controls are added. */
-import type { Backend, Runner } from "../backends/backend.ts";
+import type { AnyTensor, Backend, Runner } from "../backends/backend.ts";
 import { LazyPart } from "../core/lazy_part.ts";
 import type { Residuals } from "../core/parts.ts";
 import { GraphBuilder } from "../graph/builder.ts";
@@ -26,7 +26,10 @@ export class ResidualAdder implements AsyncDisposable {
   async add(a: Residuals, b: Residuals): Promise<Residuals> {
     const sums: Record<string, Residuals[string]> = {};
     for (const name of Object.keys(a).filter((name) => b[name] !== undefined)) {
-      const [more, fewer] = [a[name]!, b[name]!].sort((x, y) => y.shape[0]! - x.shape[0]!) as [never, never];
+      const [more, fewer] = [a[name]!, b[name]!].sort((x, y) => y.shape[0]! - x.shape[0]!) as [
+        AnyTensor,
+        AnyTensor,
+      ];
       const runner = await this.#runner.get();
       const { sum } = await runner.run({ more, fewer }, { keep: ["sum"] });
       sums[name] = sum as Residuals[string];

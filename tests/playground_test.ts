@@ -27,11 +27,14 @@ Deno.test({
       await page.waitForFunction("document.getElementById('steps').value !== ''");
       assert.equal(await page.evaluate("crossOriginIsolated"), true); // so that WASM has threads
 
-      const seen = page.waitForFunction("/^Step 1 of 4$/.test(document.getElementById('status').value)");
+      const watched =
+        "new MutationObserver(() => seen.push(status.value)).observe(status, { childList: true })";
+      await page.evaluate(
+        `globalThis.seen = []; const status = document.getElementById("status"); ${watched}`,
+      );
       await page.fill("#prompt", "a blue boat on the sea");
       await page.fill("#steps", "4");
       await page.click("#generate");
-      await seen;
       await page.waitForSelector("#download:not([hidden])", { timeout: 120_000 });
       assert.match(
         await page.inputValue("#status").catch(() => page.textContent("#status")) ?? "",

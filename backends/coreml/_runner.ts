@@ -33,7 +33,7 @@ export class CoreMLRunner implements Runner {
     { keep = [], signal }: RunOptions = {},
   ): Promise<Record<string, AnyTensor>> {
     signal?.throwIfAborted();
-    if (this.#disposed) throw new Error(`Cannot run ${this.#program}: it has been disposed.`);
+    if (this.#disposed) throw new TypeError(`Cannot run ${this.#program}: it has been disposed.`);
     this.#checkNames("input", Object.keys(inputs), this.inputs);
     this.#checkNames("output", keep, this.outputs);
     const request = new Map<string, HostOrKept>();

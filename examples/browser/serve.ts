@@ -18,7 +18,7 @@ export async function servePlayground(port: number): Promise<Deno.HttpServer<Den
     return new Response(file ?? "Not found", {
       status: file === undefined ? 404 : 200,
       headers: {
-        "content-type": types[pathname.split(".")[1] ?? ""] ?? "text/html",
+        "content-type": types[pathname.split(".").at(-1)!] ?? "text/html",
         "cross-origin-opener-policy": "same-origin",
         "cross-origin-embedder-policy": "require-corp",
       },

@@ -31,6 +31,8 @@ export interface FeatureSpec {
   readonly flexible?: boolean;
   /** Whether it is a picture and no multi-array. */
   readonly image?: boolean;
+  /** The input whose shape an output has. */
+  readonly like?: string;
 }
 
 /** A model that both rigs have. */

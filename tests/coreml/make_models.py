@@ -116,6 +116,10 @@ def copy(inputs, outputs):
     return {name: same(inputs[name[:-1]]) for name in outputs}
 
 
+def doubling(inputs, outputs):
+    return {"y": mb.add(x=mb.mul(x=inputs["x"], y=np.float32(2)), y=np.float32(1))}
+
+
 def make(name, model):
     """Builds one package."""
     inputs, outputs = model["inputs"], model["outputs"]

@@ -135,6 +135,11 @@ static void copy(NSDictionary *in, NSDictionary *out) {
   }
 }
 
+static void doubling(NSDictionary *in, NSDictionary *out) {
+  MLMultiArray *x = [in objectForKey:@"x"], *y = [out objectForKey:@"y"];
+  for (NSInteger i = 0; i < y.count; i++) [y put:[x at:i] * 2 + 1 at:i];
+}
+
 BOOL standin_compute(NSString *function, NSDictionary *inputs, NSDictionary *outputs) {
   static const struct {
     const char *name;
@@ -142,6 +147,7 @@ BOOL standin_compute(NSString *function, NSDictionary *inputs, NSDictionary *out
   } functions[] = {
     {"text_encoder", text_encoder}, {"unet", unet}, {"unet_chunk1", unet_chunk1}, {"unet_chunk2", unet_chunk2},
     {"vae_decoder", vae_decoder}, {"vae_encoder", vae_encoder}, {"controlnet", controlnet}, {"copy", copy},
+    {"doubling", doubling},
   };
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
     if ([function isEqual:[NSString stringWithUTF8String:functions[i].name]]) {

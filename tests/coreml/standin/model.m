@@ -2,7 +2,7 @@
  * Test only: MLModel and its description. A model is a folder with a standin.json:
  *
  *   function   name of the function it computes, see functions.m
- *   inputs, outputs   by name: { shape, dtype, flexible?: true, image?: true }
+ *   inputs, outputs   by name: { shape, dtype, flexible?: true, image?: true, like?: the input whose shape it has }
  *   padded     whether rows of the outputs are padded
  *   unloadable, failing   words of the error that loading or prediction ends with
  *   delay      milliseconds that a prediction takes
@@ -185,7 +185,8 @@ static NSDictionary *describe(NSDictionary *features, BOOL output) {
   NSMutableDictionary *values = [NSMutableDictionary dictionary];
   for (NSString *name in [_model objectForKey:@"outputs"]) {
     NSDictionary *declared = [[_model objectForKey:@"outputs"] objectForKey:name];
-    MLMultiArray *array = [[MLMultiArray alloc] initOutputWithShape:[declared objectForKey:@"shape"]
+    MLMultiArray *like = [inputs objectForKey:[declared objectForKey:@"like"]];
+    MLMultiArray *array = [[MLMultiArray alloc] initOutputWithShape:like ? like.shape : [declared objectForKey:@"shape"]
                                                            dataType:standin_data_type([declared objectForKey:@"dtype"])
                                                              padded:[[_model objectForKey:@"padded"] boolValue]];
     [outputs setObject:array forKey:name];

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { memoryWeights } from "../weights/memory.ts";
+import type { Weights } from "../weights/weights.ts";
+import { layer, layerInput, layerOutput, layerWeight, runScript, slow } from "./_testing.ts";
+import { wasm } from "./wasm.ts";
+
+Deno.test("wasm needs --allow-read and nothing else, with threads and a worker", async () => {
+  const script = `
+    import { wasm } from "./backends/wasm.ts";
+    import { layer, layerInput } from "./backends/_testing.ts";
+    for (const worker of [true, false]) {
+      await using runner = await wasm({ threads: 2, worker }).load(layer());
+      console.log((await runner.run(layerInput)).y.data.join());
+    }
+  `;
+  assert.equal(await runScript(script, ["--allow-read"]), "-2,-2,-2,-2\n".repeat(2));
+});
+
+Deno.test("a run in a worker leaves the event loop free, and ends with its signal", async () => {
+  const n = 512;
+  const input = { x: { data: new Float32Array(n * n), shape: [n, n] } };
+  await using runner = await wasm({ threads: 1 }).load(slow(n, 400));
+  let ticks = 0;
+  const ticking = setInterval(() => ticks++, 10);
+  const start = performance.now();
+  await assert.rejects(() => runner.run(input, { signal: AbortSignal.timeout(200) }), {
+    name: "TimeoutError",
+  });
+  const waited = performance.now() - start;
+  clearInterval(ticking);
+  assert.ok(ticks > 2, `${ticks} ticks`);
+  assert.ok(waited < 2000, `rejected after ${waited} ms; the whole run takes several seconds`);
+});
+
+Deno.test("after an abandoned run the weights are read again and the next run works", async () => {
+  let reads = 0;
+  const stored = memoryWeights({ "it.weight": layerWeight });
+  const weights: Weights = {
+    ...stored,
+    read(name) {
+      reads++;
+      return stored.read(name);
+    },
+  };
+  await using runner = await wasm({ threads: 1 }).load(layer(weights));
+  assert.equal(reads, 1);
+  const controller = new AbortController();
+  const abandoned = runner.run(layerInput, { signal: controller.signal });
+  const waiting = runner.run(layerInput);
+  await new Promise((resolve) => setTimeout(resolve)); // the first run has begun
+  controller.abort();
+  await assert.rejects(abandoned, { name: "AbortError" });
+  assert.deepEqual(await waiting, layerOutput);
+  assert.equal(reads, 2);
+});
+
+Deno.test("a load that is abandoned ends its worker", async () => {
+  const controller = new AbortController();
+  const stored = memoryWeights({ "it.weight": layerWeight });
+  const weights: Weights = {
+    ...stored,
+    read(name) {
+      controller.abort();
+      return stored.read(name);
+    },
+  };
+  await assert.rejects(() => wasm({ threads: 1 }).load(layer(weights), { signal: controller.signal }), {
+    name: "AbortError",
+  });
+});
