@@ -29,7 +29,9 @@ export type Location = Pick<Placement, "location" | "offset" | "length">;
 export function bindGraph({ kind, graph, weights }: GraphSource, dtype: ComputeType | undefined): BoundGraph {
   const eightBit = graph.weights.some(({ key }) => isEightBit(weights, key));
   const arithmetic = dtype ?? (eightBit ? "int8" : "float32");
-  const view = arithmetic === "int8" ? quantised(weights) : eightBit ? dequantised(weights) : weights;
+  // Weights that hold 8-bit tensors were made so on purpose: what is not 8-bit there (a merged LoRA) stays as it is.
+  const narrowed = eightBit ? weights : quantised(weights);
+  const view = arithmetic === "int8" ? narrowed : eightBit ? dequantised(weights) : weights;
   checkWeights(graph, view);
   const keys = graph.weights.flatMap(({ key }) => isEightBit(view, key) ? [key, scaleKey(key)] : [key]);
   const compute = arithmetic === "float16" ? "float16" : "float32";

@@ -1,4 +1,5 @@
 /** Small programs for the tests of this folder. */
+import type { Tensor } from "../core/tensor.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import { type MemoryTensor, memoryWeights } from "../weights/memory.ts";
 import type { Weights } from "../weights/weights.ts";
@@ -19,8 +20,12 @@ export function layer(weights: Weights = memoryWeights({ "it.weight": layerWeigh
 }
 
 /** An input of the layer, and what it makes of it. */
-export const layerInput = { x: { data: Float32Array.of(1, 0, -1), shape: [1, 3] } };
-export const layerOutput = { y: { data: Float32Array.of(-2, -2, -2, -2), shape: [1, 4] } };
+export const layerInput: Readonly<Record<string, Tensor>> = {
+  x: { data: Float32Array.of(1, 0, -1), shape: [1, 3] },
+};
+export const layerOutput: Readonly<Record<string, Tensor>> = {
+  y: { data: Float32Array.of(-2, -2, -2, -2), shape: [1, 4] },
+};
 
 /** A program that takes a while: products of `[n, n]` matrices in a row. */
 export function slow(n: number, products: number): GraphSource {
@@ -33,16 +38,18 @@ export function slow(n: number, products: number): GraphSource {
 
 /** Runs TypeScript in a process of its own, with the given flags, and gives what it printed. */
 export async function runScript(code: string, flags: readonly string[]): Promise<string> {
-  const root = new URL("..", import.meta.url).pathname;
-  const file = await Deno.makeTempFile({ dir: root, suffix: ".ts" });
-  try {
-    await Deno.writeTextFile(file, code);
-    const args = ["run", "--no-prompt", "--no-check", ...flags, file];
-    const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), { args, cwd: root }).output();
-    const decoder = new TextDecoder();
-    if (!success) throw new Error(decoder.decode(stderr));
-    return decoder.decode(stdout);
-  } finally {
-    await Deno.remove(file);
-  }
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--no-prompt", "--no-check", ...flags, "-"],
+    cwd: new URL("..", import.meta.url).pathname,
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  const writer = process.stdin.getWriter();
+  await writer.write(new TextEncoder().encode(code));
+  await writer.close();
+  const { success, stdout, stderr } = await process.output();
+  const decoder = new TextDecoder();
+  if (!success) throw new Error(decoder.decode(stderr));
+  return decoder.decode(stdout);
 }

@@ -7,7 +7,7 @@ import { type Cost, graphCost } from "../graph/cost.ts";
 import type { Graph } from "../graph/graph.ts";
 
 /**
- * A table of parameters and multiply-adds, a line a block and the sum last.
+ * A table of parameters and multiply-adds, a line for each block that has parameters, and the sum of all last.
  *
  * @param free Values of the graph's free sizes, as `{ rows: 1, height: 64, width: 64, tokens: 77 }`.
  * @param depth How many names of a path make a block.
@@ -22,7 +22,7 @@ import type { Graph } from "../graph/graph.ts";
  */
 export function costTable(graph: Graph, free: Readonly<Record<string, number>>, depth: number = 2): string {
   const costs = graphCost(graph, free, depth);
-  const blocks = [...costs].filter(([path]) => path !== "");
+  const blocks = [...costs].filter(([path, { parameters }]) => path !== "" && parameters > 0);
   const rows = [...blocks, ["all", costs.get("")!] as const].map(([path, cost]) => [path, ...cells(cost)]);
   const table = [["block", "parameters", "multiply-adds", "of attention"], ...rows];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));

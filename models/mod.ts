@@ -8,6 +8,8 @@ export * from "./autoencoder_tiny.ts";
 export * from "./clip_text.ts";
 export * from "./control_plugin.ts";
 export * from "./controlnet.ts";
+export * from "./cost_table.ts";
+export * from "./mobile_diffusion.ts";
 export * from "./sinusoids.ts";
 export * from "./t2i_adapter.ts";
 export { unet, type UnetGraphOptions } from "./unet.ts";

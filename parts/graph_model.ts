@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type ModelLoras, modelLoras } from "../adapters/mod.ts";
+import { type LoraTarget, type ModelLoras, modelLoras } from "../adapters/mod.ts";
 import type { Runner } from "../backends/backend.ts";
 import { LazyPart } from "../core/lazy_part.ts";
 import { BASE, type Model, type ModelUnet } from "../core/model.ts";
@@ -14,6 +14,7 @@ import { unet } from "../models/unet.ts";
 import { readUnetConfig, type UnetArchitecture } from "../models/unet_config.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
 import { currentAttentionNames } from "../weights/legacy_attention.ts";
+import { quantised } from "../weights/quantise.ts";
 import type { Weights } from "../weights/weights.ts";
 import { readLatentToRgb } from "./_latent_to_rgb.ts";
 import { openControl } from "./control.ts";
@@ -70,6 +71,11 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
   }, loraPorts);
   const load = (weights: Weights) => (graph: Graph): Promise<Runner> =>
     backend.load({ kind: "graph", graph, weights }, { dtype });
+  /** Quantised first: what a LoRA changes then stays in half precision. */
+  const adapt = (weights: Weights, target: LoraTarget) => {
+    if (loras.weights === undefined) return weights;
+    return loras.weights(dtype === "int8" ? quantised(weights) : weights, target);
+  };
   const unets = new Map<string, ModelUnet>();
   for (const [kind, component] of source.unets) {
     const config = readUnetConfig(component.config);
@@ -78,7 +84,7 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
       return owned.use(
         await graphUnet({
           architecture: config,
-          load: load(loras.weights?.(weights, "unet") ?? weights),
+          load: load(adapt(weights, "unet")),
           loras,
         }),
       );
@@ -98,7 +104,7 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
       }));
     });
   };
-  const textEncoder = textEncoderPart(source, options, load, loras);
+  const textEncoder = textEncoderPart(source, options, { load, adapt, loras });
   const controls = new Map<string, LazyPart<Control>>();
   return {
     name: source.name,
@@ -128,11 +134,17 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
   };
 }
 
+/** How a network is loaded with its LoRAs. */
+interface Loading {
+  readonly load: (weights: Weights) => (graph: Graph) => Promise<Runner>;
+  readonly adapt: (weights: Weights, target: LoraTarget) => Weights;
+  readonly loras: ModelLoras;
+}
+
 function textEncoderPart(
   { textEncoder, tokenizer: files }: GraphModelSource,
   { inversions = [] }: OpenModelOptions,
-  load: (weights: Weights) => (graph: Graph) => Promise<Runner>,
-  loras: ModelLoras,
+  { load, adapt, loras }: Loading,
 ): LazyPart<TextEncoder> {
   const { tokenizer, vectors } = invertedTokenizer(files, inversions);
   const read = readClipTextConfig(textEncoder.config);
@@ -141,7 +153,7 @@ function textEncoderPart(
   const write = (clipSkip: number) => clipText(config, { clipSkip, ...hook !== undefined && { hook } });
   return new LazyPart<TextEncoder>(async (owned) => {
     const weights = textEncoderWeights(owned.use(await textEncoder.weights()));
-    const adapted = loras.weights?.(weights, "textEncoder") ?? weights;
+    const adapted = adapt(weights, "textEncoder");
     const loadGraph = load(insertVectors(adapted, TOKEN_TABLE, vectors));
     let ports = write(0).inputs;
     return owned.use(clipTextEncoder({
