@@ -27,8 +27,7 @@ export async function openSession(
 ): Promise<Session> {
   const session = await createSession(runtime, program, options);
   return {
-    inputs: session.inputMetadata.map(port),
-    outputs: session.outputMetadata.map(port),
+    ...portsOf(session),
     async run(feeds) {
       const inputs = Object.entries(feeds as Record<string, PortTensor>).map((
         [name, feed],
@@ -88,6 +87,11 @@ export function fromOrt({ type, data, dims }: OrtTensor): PortTensor {
     data: viewAs(type, buffer as ArrayBuffer, byteOffset, byteLength / BYTES_PER_ELEMENT),
     dims,
   };
+}
+
+/** What a session takes and gives. */
+export function portsOf(session: InferenceSession): Pick<Session, "inputs" | "outputs"> {
+  return { inputs: session.inputMetadata.map(port), outputs: session.outputMetadata.map(port) };
 }
 
 function port(metadata: InferenceSession.ValueMetadata): Port {

@@ -16,7 +16,8 @@
  * Objective-C exceptions cannot cross the border (they end the process), so inputs are checked before they are sent;
  * what Core ML itself refuses comes back as an `NSError`, and is thrown in its own words.
  *
- * Permissions: `--allow-ffi`. From a local checkout a worker also needs `--allow-read` for its module, or `worker: false`.
+ * Permission: `--allow-ffi`, without a list of libraries. Where the SDK is a folder on disk, and no published package,
+ * the worker's module must be readable as well (`--allow-read`); with `worker: false` it need not.
  *
  * @module
  */

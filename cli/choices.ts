@@ -4,11 +4,12 @@
  * @module
  */
 import type { Backend, ComputeType } from "../backends/backend.ts";
+import { coreml } from "../backends/coreml.ts";
 import { native } from "../backends/native.ts";
 import { wasm } from "../backends/wasm.ts";
 import { UsageError } from "./usage.ts";
 
-const backends: Readonly<Record<string, () => Backend>> = { native, wasm };
+const backends: Readonly<Record<string, () => Backend>> = { native, wasm, coreml };
 const dtypes: readonly ComputeType[] = ["float32", "float16", "int8"];
 
 /** A backend with its default options. */

@@ -16,6 +16,7 @@ import type { TokenizerFiles } from "../tokenizer/files.ts";
 import { currentAttentionNames } from "../weights/legacy_attention.ts";
 import { quantised } from "../weights/quantise.ts";
 import type { Weights } from "../weights/weights.ts";
+import { checkUnet } from "./_check_model.ts";
 import { readLatentToRgb } from "./_latent_to_rgb.ts";
 import { openControl } from "./control.ts";
 import { type Json, localFolder, type ModelFolder } from "./model_folder.ts";
@@ -76,9 +77,11 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
     if (loras.weights === undefined) return weights;
     return loras.weights(dtype === "int8" ? quantised(weights) : weights, target);
   };
+  const { latentChannels, scale } = readAutoencoder(source.vae.config);
   const unets = new Map<string, ModelUnet>();
   for (const [kind, component] of source.unets) {
     const config = readUnetConfig(component.config);
+    checkUnet(config, { name: source.name, latentChannels, textWidth: textConfig.hiddenSize });
     const part = new LazyPart(async (owned) => {
       const weights = owned.use(await component.weights());
       return owned.use(
@@ -91,7 +94,6 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
     });
     unets.set(kind, { config, part });
   }
-  const { latentChannels, scale } = readAutoencoder(source.vae.config);
   const vaePart = ({ config, weights }: GraphComponent): LazyPart<Vae> => {
     const autoencoder = readAutoencoder(config);
     return new LazyPart<Vae>(async (owned) => {

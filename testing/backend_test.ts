@@ -14,3 +14,5 @@ for (const { name, run } of backendChecks({ name: "wasm", create: () => wasm({ t
   // A worker a check is slow, and the arithmetic is that of `worker: false`.
   if (!name.startsWith("wasm computes")) Deno.test(name, run);
 }
+import { webgpu } from "../backends/webgpu.ts";
+testBackend({ name: "webgpu", create: () => webgpu(), ...claims }, Deno.test);

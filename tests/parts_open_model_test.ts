@@ -43,6 +43,25 @@ Deno.test("models of other families are refused by name", async () => {
   }
 });
 
+Deno.test("networks that do not belong together are refused", async () => {
+  const folder = await reference("sd15-tiny");
+  const changes: readonly [field: string, value: number, message: RegExp][] = [
+    ["in_channels", 8, /takes 8 channels, expected 4 .* or 9 .*InstructPix2Pix/],
+    ["out_channels", 8, /gives 8 channels, expected 4/],
+    ["cross_attention_dim", 768, /states of width 768, but its text encoder gives 32/],
+  ];
+  for (const [field, value, message] of changes) {
+    const read = async (file: string) => {
+      const bytes = await folder.read(file);
+      if (file !== "unet/config.json") return bytes;
+      return new TextEncoder().encode(
+        JSON.stringify({ ...JSON.parse(new TextDecoder().decode(bytes)), [field]: value }),
+      );
+    };
+    await assert.rejects(openModelFolder({ ...folder, read }, { backend }), message);
+  }
+});
+
 Deno.test("a folder that holds no model is told what was looked for", async () => {
   const expected =
     /2 files, but none of unet\/config\.json.*unet\/model\.onnx.*Unet\.mlmodelc.*\.safetensors/;

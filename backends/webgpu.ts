@@ -1,0 +1,96 @@
+/**
+ * The WebGPU backend: `onnxruntime-web` on the GPU, in browsers and in Deno.
+ *
+ * The runtime's WebGPU provider is compiled to WASM and drives the platform's `navigator.gpu`. Weights are handed over
+ * in the computing type and go to GPU buffers, so the 4 GiB of WASM do not bound them. Two runs in flight hang the
+ * runtime, whichever sessions they belong to: one queue serves all backends of a page.
+ *
+ * The device is ours, so that we choose its features and limits, and notice its loss: the call that is running fails
+ * with a `BackendUnavailableError`, and the next one asks for a fresh device and loads the network again.
+ *
+ * @module
+ */
+import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
+import type { OperatorSupport } from "../graph/onnx.ts";
+import { bindGraph, memoryProgram } from "./_graph_program.ts";
+import { onnxProgram } from "./_onnx_program.ts";
+import type { Runtime } from "./_onnxruntime.ts";
+import type { Program } from "./_program.ts";
+import { queueOf } from "./_queue.ts";
+import { openRunner } from "./_session_runner.ts";
+import { DeviceSource } from "./_webgpu_device.ts";
+import { openWebGpuSession } from "./_webgpu_session.ts";
+import type { Backend, LoadOptions, PartSource } from "./backend.ts";
+
+/** Options of {@linkcode webgpu}. */
+export interface WebGpuOptions {
+  /** A device of one's own, as when a page draws with it too; a fresh one takes its place if it is lost. */
+  readonly device?: GPUDevice;
+  /** Which GPU to ask for where there are two. */
+  readonly powerPreference?: GPUPowerPreference;
+  /** Folder URL of the runtime's `.wasm` files, where a bundler has moved them. */
+  readonly assets?: string;
+}
+
+/**
+ * Runs on `onnxruntime-web`'s WebGPU provider. `dtype: "float16"` needs a GPU with `shader-f16`, and is twice as
+ * small; most pictures differ from float32's by 1/255 here and there.
+ *
+ * @example
+ * ```ts
+ * import { webgpu } from "@mobile-diffusion/sdk/backends/webgpu";
+ * console.log(webgpu({ powerPreference: "high-performance" }).name); // "webgpu"
+ * ```
+ */
+export function webgpu({ assets, ...options }: WebGpuOptions = {}): Backend {
+  const devices = new DeviceSource(options);
+  return {
+    name: "webgpu",
+    async load(source, load = {}) {
+      load.signal?.throwIfAborted();
+      const { features } = await devices.get();
+      if (load.dtype === "float16" && !features.has("shader-f16")) {
+        throw new UnsupportedModelError(
+          `Cannot load in float16 on webgpu: this GPU has no "shader-f16". Use dtype "float32" or "int8".`,
+        );
+      }
+      const runtime = await importRuntime(assets);
+      const queue = queueOf(runtime);
+      const program = await write(source, load);
+      const open = async () => openWebGpuSession(program, { runtime, queue, device: await devices.get() });
+      return await openRunner({ program, queue, open }, load.signal);
+    },
+  };
+}
+
+async function importRuntime(assets: string | undefined): Promise<Runtime> {
+  try {
+    const runtime: Runtime = await import("onnxruntime-web/webgpu");
+    runtime.env.wasm.numThreads = 1; // the GPU computes; more threads would need shared memory, and fail in Deno
+    if (assets !== undefined) runtime.env.wasm.wasmPaths = assets;
+    return runtime;
+  } catch (cause) {
+    throw new BackendUnavailableError(
+      `Cannot use the webgpu backend: onnxruntime-web does not load here (${(cause as Error).message}).`,
+      { cause },
+    );
+  }
+}
+
+async function write(source: PartSource, { dtype, dimensions }: LoadOptions): Promise<Program> {
+  switch (source.kind) {
+    case "graph":
+      return memoryProgram(bindGraph(source, dtype), support, dimensions);
+    case "onnx":
+      return await onnxProgram(source, { backend: "webgpu", lacking, dimensions });
+    case "coreml":
+      throw new UnsupportedModelError(
+        "Cannot load a Core ML model on webgpu: expected a graph or an ONNX model.",
+      );
+  }
+}
+
+const support: OperatorSupport = { multiHeadAttention: true, quickGelu: true, fusedMatMul: true };
+
+/** What onnxruntime's optimiser for CUDA writes and the WebGPU provider does not have. */
+const lacking: ReadonlySet<string> = new Set(["GroupNorm", "SkipGroupNorm", "NhwcConv"]);

@@ -1,0 +1,42 @@
+/** Whether the networks of a model belong together. */
+import { UnsupportedModelError } from "../core/errors.ts";
+import type { UnetConfig } from "../core/parts.ts";
+
+/** What the other networks give to the UNet. */
+export interface UnetSurroundings {
+  /** What the model is called. */
+  readonly name: string;
+  /** Channels of the VAE's latent. */
+  readonly latentChannels: number;
+  /** Width of the text encoder's states. */
+  readonly textWidth: number;
+}
+
+/**
+ * Checks a UNet against what it is given.
+ *
+ * @throws {UnsupportedModelError} If they do not fit, or it wants more than text, latent and mask.
+ */
+export function checkUnet(
+  { inChannels, outChannels, crossAttentionDim }: UnetConfig,
+  { name, latentChannels, textWidth }: UnetSurroundings,
+): void {
+  const refuse = (state: string) => {
+    throw new UnsupportedModelError(`Cannot open the model "${name}": ${state}.`);
+  };
+  const inpainting = 2 * latentChannels + 1;
+  if (inChannels !== latentChannels && inChannels !== inpainting) {
+    refuse(
+      `its UNet takes ${inChannels} channels, expected ${latentChannels} as the VAE's latent, or ${inpainting} ` +
+        `with a mask and a masked latent (InstructPix2Pix, depth and upscaling models take others)`,
+    );
+  }
+  if (outChannels !== latentChannels) {
+    refuse(`its UNet gives ${outChannels} channels, expected ${latentChannels} as the VAE's latent`);
+  }
+  if (crossAttentionDim !== textWidth) {
+    refuse(
+      `its UNet attends to states of width ${crossAttentionDim}, but its text encoder gives ${textWidth}`,
+    );
+  }
+}
