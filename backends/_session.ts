@@ -13,8 +13,10 @@ export interface Session {
   accepts?(tensor: DeviceTensor, port: Port): boolean;
   /** Frees what the session holds. */
   release(): Promise<void>;
-  /** Stops the run in flight, which rejects, and frees the session; absent where nothing can stop a run. */
+  /** Stops the run in flight, which rejects, and loses the session; absent where nothing can stop a run. */
   abandon?(): void;
+  /** Whether it cannot run again: abandoned, or its worker or its device has gone. */
+  isLost?(): boolean;
 }
 
 /** Inputs by name: host tensors of the port's type, or tensors that the session accepts. */

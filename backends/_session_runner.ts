@@ -1,5 +1,4 @@
 /** The runner over a session: checks and converts tensors, keeps calls in order, reopens a session that was lost. */
-import { BackendUnavailableError } from "../core/errors.ts";
 import type { DeviceTensor, Tensor, TensorData } from "../core/tensor.ts";
 import { HostTensor } from "./_host_tensor.ts";
 import type { Program } from "./_program.ts";
@@ -77,12 +76,8 @@ class SessionRunner implements Runner {
     signal: AbortSignal | undefined,
   ): Promise<Record<string, AnyTensor>> {
     signal?.throwIfAborted();
-    const session = this.#session ??= await this.#options.open(signal);
-    const abandon = () => {
-      if (session.abandon === undefined) return;
-      session.abandon();
-      this.#session = undefined;
-    };
+    const session = await this.#ready(signal);
+    const abandon = () => session.abandon?.();
     signal?.addEventListener("abort", abandon, { once: true });
     try {
       const results = Object.entries(await session.run(feeds, keep));
@@ -91,12 +86,18 @@ class SessionRunner implements Runner {
       );
       if (signal?.aborted) disposeAll(outputs);
       return outputs;
-    } catch (error) {
-      if (error instanceof BackendUnavailableError) this.#session = undefined;
-      throw error;
     } finally {
       signal?.removeEventListener("abort", abandon);
     }
+  }
+
+  /** The session, or another one where it was lost. */
+  async #ready(signal: AbortSignal | undefined): Promise<Session> {
+    if (this.#session?.isLost?.()) {
+      await this.#session.release().catch(() => {});
+      this.#session = undefined;
+    }
+    return this.#session ??= await this.#options.open(signal);
   }
 
   async #convert(inputs: Readonly<Record<string, AnyTensor>>): Promise<Feeds> {

@@ -19,6 +19,8 @@ export interface WebGpuPlace {
 /** Opens a session on a device. */
 export async function openWebGpuSession(program: Program, place: WebGpuPlace): Promise<Session> {
   const { runtime, device } = place;
+  let lost = false;
+  device.lost.then(() => lost = true);
   const untilLost = <T>(work: Promise<T>): Promise<T> => Promise.race([work, loss(device)]);
   const session = await untilLost(createSession(runtime, program, {
     executionProviders: [{ name: "webgpu", device }],
@@ -40,9 +42,8 @@ export async function openWebGpuSession(program: Program, place: WebGpuPlace): P
       }
       return results;
     },
-    async release() {
-      await session.release();
-    },
+    isLost: () => lost,
+    release: () => session.release(),
   };
 }
 

@@ -30,6 +30,7 @@ export async function openWorkerSession(
         link.ask<Record<string, PortTensor>>({ kind: "run", feeds: feeds as Record<string, PortTensor> }),
       release: () => Promise.resolve(link.end(new TypeError("The session has been released."))),
       abandon: () => link.end(new DOMException("The run was abandoned.", "AbortError")),
+      isLost: () => link.ended,
     };
   } catch (error) {
     link.end(error);
@@ -48,7 +49,7 @@ interface Ports {
 class WorkerLink {
   readonly #worker = startWorker();
   #pending: PromiseWithResolvers<unknown> = Promise.withResolvers();
-  #ended = false;
+  ended = false;
 
   constructor() {
     this.#pending.promise.catch(() => {}); // nobody has asked yet
@@ -67,14 +68,13 @@ class WorkerLink {
   }
 
   async ask<T>(request: Request): Promise<T> {
-    if (this.#ended) throw new BackendUnavailableError("The WASM worker has ended.");
     this.#pending = Promise.withResolvers();
     this.send(request);
     return await this.#pending.promise as T;
   }
 
   end(reason: unknown): void {
-    this.#ended = true;
+    this.ended = true;
     this.#worker.terminate();
     this.#pending.reject(reason);
   }

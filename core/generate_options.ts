@@ -27,6 +27,8 @@ export interface GenerateOptions {
   readonly guidanceRescale?: number;
   /** Whether the guided and the unguided half run together or one after the other (half the memory). @default {"batch"} */
   readonly guidanceMode?: "batch" | "passes";
+  /** How many pictures the network works on at once; fewer need less memory. @default {all} */
+  readonly batchSize?: number;
   /** Pixels across, a multiple of 8. @default {the model's} */
   readonly width?: number;
   /** Pixels down, a multiple of 8. @default {the model's} */
@@ -70,6 +72,9 @@ export interface ControlInput extends Pick<ControlOptions, "scale" | "window" | 
   readonly image: Picture;
 }
 
+/** More than anybody waits for. */
+const mostPictures = 1024;
+
 /** More than any network of this family has seen the memory for. */
 const mostPixels = 2 ** 26;
 
@@ -83,6 +88,7 @@ export interface Run {
   readonly guidance: number;
   readonly guidanceRescale: number;
   readonly guidanceMode: "batch" | "passes";
+  readonly batchSize: number;
   readonly width: number;
   readonly height: number;
   readonly seeds: readonly number[];
@@ -139,7 +145,7 @@ export function planRun(options: ReadOptions, model: Model): Run {
   if (options.strength !== undefined && image === undefined) {
     throw new TypeError("Cannot start from a picture: there is a strength but no image, expected both.");
   }
-  const count = whole("count", options.count ?? 1, 1, 1024);
+  const count = whole("count", options.count ?? 1, 1, mostPictures);
   const prompts = list(options.prompt).flatMap((prompt) => Array<string>(count).fill(prompt));
   if (prompts.length === 0) {
     throw new RangeError("Cannot generate: the list of prompts is empty, expected one or more.");
@@ -165,6 +171,12 @@ export function planRun(options: ReadOptions, model: Model): Run {
     guidance,
     guidanceRescale: inRange("guidanceRescale", options.guidanceRescale ?? 0, 0, 1),
     guidanceMode: options.guidanceMode ?? "batch",
+    batchSize: whole(
+      "batchSize",
+      options.batchSize ?? Math.min(prompts.length, mostPictures),
+      1,
+      mostPictures,
+    ),
     width,
     height,
     seeds: planSeeds(options.seed, prompts.length),

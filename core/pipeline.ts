@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { type BoundControl, GuidedDenoiser } from "./_guided_denoiser.ts";
+import type { BoundControl } from "./_guided_denoiser.ts";
 import { Clock } from "./_clock.ts";
 import { checkDenoised, decodeRows } from "./_decode.ts";
 import { parametersOf } from "./_parameters.ts";
 import { type ReadOptions, readPictures } from "./_pictures.ts";
+import { RowGroups, sliceConditioning } from "./_row_groups.ts";
 import { asPixels, runNoise, startRun } from "./_start.ts";
 import { type GenerateOptions, planRun, type Run } from "./generate_options.ts";
 import type {
@@ -23,12 +24,10 @@ import { previewImages } from "./preview.ts";
 import type { LazyPart } from "./lazy_part.ts";
 import { BackendUnavailableError, UnsupportedModelError } from "./errors.ts";
 import type { LoraInput, Model } from "./model.ts";
-import type { Conditioning } from "./parts.ts";
 import { Queue } from "./queue.ts";
 import { firstStep } from "./schedule.ts";
 import type { SamplerStep } from "./sampler.ts";
 import type { Latent, Tensor } from "./tensor.ts";
-import { sliceRows } from "./tensor.ts";
 
 /** Options of {@linkcode Pipeline}. */
 export interface PipelineOptions {
@@ -117,7 +116,7 @@ export class Pipeline implements AsyncDisposable {
     if (options.image !== undefined) await this.#leave(this.model.vae);
     let latents: Latent = start.noise;
     {
-      await using denoiser = await GuidedDenoiser.prepare({
+      await using denoiser = await RowGroups.prepare({
         unet: await clock.load(unet.part.get()),
         conditional,
         run,
@@ -126,8 +125,8 @@ export class Pipeline implements AsyncDisposable {
         ...unconditional !== undefined && { unconditional },
         ...concat !== undefined && { concat },
         ...signal !== undefined && { signal },
-      });
-      denoiser.progress.steps = run.steps - firstStep(run.steps, start.strength);
+      }, run.batchSize);
+      denoiser.progress = { index: 0, steps: run.steps - firstStep(run.steps, start.strength) };
       const steps = run.sampler.sample(denoiser.denoise, start, {
         schedule,
         noise,
@@ -203,7 +202,7 @@ export class Pipeline implements AsyncDisposable {
     const { clipSkip, promptSyntax, onWarning } = options;
     const encoder = await clock.load(this.model.textEncoder.get());
     const prompts = guided ? [...run.prompts, ...run.negativePrompts] : run.prompts;
-    const { hidden, mask } = await clock.spend(
+    const encoded = await clock.spend(
       "encode",
       encoder.encode(prompts, {
         ...clipSkip !== undefined && { clipSkip },
@@ -212,12 +211,11 @@ export class Pipeline implements AsyncDisposable {
       }),
     );
     await this.#leave(this.model.textEncoder);
-    const rows = (start: number, end: number): Conditioning => ({
-      hidden: sliceRows(hidden, start, end),
-      ...mask !== undefined && { mask: sliceRows(mask, start, end) },
-    });
     const count = run.prompts.length;
-    return { conditional: rows(0, count), unconditional: guided ? rows(count, 2 * count) : undefined };
+    return {
+      conditional: sliceConditioning(encoded, 0, count),
+      unconditional: guided ? sliceConditioning(encoded, count, 2 * count) : undefined,
+    };
   }
 
   async #controls({ control = [] }: ReadOptions): Promise<BoundControl[]> {

@@ -55,6 +55,17 @@ Deno.test("guidance of 1 or less, and guidance-distilled networks, take one pass
   }
 });
 
+Deno.test("pictures are made a few at a time, and are the same", async () => {
+  const events: Events = [];
+  await using pipeline = new Pipeline(testModel({ events }));
+  const options = { prompt: ["a house", "a lake"], negativePrompt: ["", "fog"], count: 2, seed: 7, steps: 1 };
+  const together = await pipeline.generate(options);
+  const { latents } = await pipeline.generate({ ...options, batchSize: 3 });
+  assert.deepEqual(latents, together.latents);
+  const rows = events.filter((event) => event.startsWith("predict"));
+  assert.deepEqual(rows, ["predict 8 rows", "predict 6 rows", "predict 2 rows"]);
+});
+
 Deno.test("the stream yields every step, with a preview and a decoded picture", async () => {
   await using pipeline = new Pipeline(testModel());
   const seen: number[] = [];
@@ -149,6 +160,7 @@ const impossible: readonly (readonly [string, Partial<GenerateOptions>, RegExp])
     /width 20: expected a multiple of 8, such as 16 or 24/,
   ],
   ["no steps", { steps: 0 }, /steps 0: expected a whole number from 1 to 1000/],
+  ["no pictures at once", { batchSize: 0 }, /batchSize 0: expected a whole number from 1 to 1024/],
   ["a fraction of a step", { steps: 2.5 }, /steps 2.5/],
   ["guidance that is not a number", { guidance: NaN }, /guidance NaN: expected a number from 0 to 1000/],
   [

@@ -125,7 +125,9 @@ const rules: Readonly<Record<Operator, Rule>> = {
   divide: same("Div"),
   clamp(node, emit, [x], output) {
     const { min, max } = node.attributes as { min: number; max: number };
-    emit.node("Clip", node.layer, [x!, emit.floats([min]), emit.floats([max])], output);
+    // Not Clip: its half-precision shader does not compile on every WebGPU.
+    const raised = emit.step("Max", node, [x!, emit.floats([min])]);
+    emit.node("Min", node.layer, [raised, emit.floats([max])], output);
   },
   softmax(node, emit, inputs, output) {
     emit.node("Softmax", node.layer, inputs, output, { axis: -1 });

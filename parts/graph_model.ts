@@ -3,30 +3,28 @@
  *
  * @module
  */
-import { type LoraTarget, type ModelLoras, modelLoras } from "../adapters/mod.ts";
+import { type LoraTarget, modelLoras } from "../adapters/mod.ts";
 import type { Runner } from "../backends/backend.ts";
 import { LazyPart } from "../core/lazy_part.ts";
 import { BASE, type Model, type ModelUnet } from "../core/model.ts";
-import type { Control, TextEncoder, Vae } from "../core/parts.ts";
+import type { Vae } from "../core/parts.ts";
 import type { Graph } from "../graph/graph.ts";
 import { clipText, readClipTextConfig } from "../models/clip_text.ts";
 import { unet } from "../models/unet.ts";
-import { readUnetConfig, type UnetArchitecture } from "../models/unet_config.ts";
+import { readUnetConfig } from "../models/unet_config.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
 import { currentAttentionNames } from "../weights/legacy_attention.ts";
 import { quantised } from "../weights/quantise.ts";
 import type { Weights } from "../weights/weights.ts";
 import { checkUnet } from "./_check_model.ts";
 import { readLatentToRgb } from "./_latent_to_rgb.ts";
-import { openControl } from "./control.ts";
-import { type Json, localFolder, type ModelFolder } from "./model_folder.ts";
+import { modelControls } from "./_model_controls.ts";
+import type { Json, ModelFolder } from "./model_folder.ts";
 import type { OpenModelOptions } from "./open_options.ts";
 import { modelDefaults } from "./_model_defaults.ts";
-import { clipTextEncoder } from "./text_encoder.ts";
-import { insertVectors, invertedTokenizer, tableRows } from "./textual_inversion.ts";
+import { textEncoderPart } from "./_text_encoder_part.ts";
 import { graphUnet } from "./unet.ts";
 import { autoencoderVae, readAutoencoder } from "./vae.ts";
-import { textEncoderWeights, TOKEN_TABLE } from "./_weight_names.ts";
 
 /** A network at rest. */
 export interface GraphComponent {
@@ -107,7 +105,6 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
     });
   };
   const textEncoder = textEncoderPart(source, options, { load, adapt, loras });
-  const controls = new Map<string, LazyPart<Control>>();
   return {
     name: source.name,
     backend: backend.name,
@@ -124,69 +121,8 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
       if (stale.has("unet")) { for (const { part } of unets.values()) await part.release(); }
       return unmatched;
     },
-    openControl: (name) => {
-      const open = (owned: AsyncDisposableStack) =>
-        openControlNamed(name, source, options, unetConfig, owned);
-      const part = controls.get(name) ?? new LazyPart(open);
-      controls.set(name, part);
-      return part;
-    },
+    openControl: modelControls(source, options, unetConfig),
     ...readLatentToRgb(source.vae.config, latentChannels),
     ...modelDefaults(source.scheduler, options),
   };
-}
-
-/** How a network is loaded with its LoRAs. */
-interface Loading {
-  readonly load: (weights: Weights) => (graph: Graph) => Promise<Runner>;
-  readonly adapt: (weights: Weights, target: LoraTarget) => Weights;
-  readonly loras: ModelLoras;
-}
-
-function textEncoderPart(
-  { textEncoder, tokenizer: files }: GraphModelSource,
-  { inversions = [] }: OpenModelOptions,
-  { load, adapt, loras }: Loading,
-): LazyPart<TextEncoder> {
-  const { tokenizer, vectors } = invertedTokenizer(files, inversions);
-  const read = readClipTextConfig(textEncoder.config);
-  const config = { ...read, vocabSize: tableRows(read.vocabSize, vectors) };
-  const hook = loras.hook?.("textEncoder");
-  const write = (clipSkip: number) => clipText(config, { clipSkip, ...hook !== undefined && { hook } });
-  return new LazyPart<TextEncoder>(async (owned) => {
-    const weights = textEncoderWeights(owned.use(await textEncoder.weights()));
-    const adapted = adapt(weights, "textEncoder");
-    const loadGraph = load(insertVectors(adapted, TOKEN_TABLE, vectors));
-    let ports = write(0).inputs;
-    return owned.use(clipTextEncoder({
-      tokenizer,
-      load(clipSkip) {
-        const graph = write(clipSkip);
-        ports = graph.inputs;
-        return loadGraph(graph);
-      },
-      inputs: () => loras.inputs?.(ports, "textEncoder") ?? {},
-    }));
-  });
-}
-
-/** A control of the model's own folder, `control_<name>/`, or one in a folder of its own. */
-async function openControlNamed(
-  name: string,
-  { folder }: GraphModelSource,
-  { backend, dtype, variant }: OpenModelOptions,
-  unet: UnetArchitecture,
-  owned: AsyncDisposableStack,
-): Promise<Control> {
-  const component = `control_${name}`;
-  const own = folder?.files.has(`${component}/config.json`) ?? false;
-  return owned.use(
-    await openControl(own ? folder! : await localFolder(name), {
-      backend,
-      unet,
-      ...own && { component },
-      ...dtype !== undefined && { dtype },
-      ...variant !== undefined && { variant },
-    }),
-  );
 }

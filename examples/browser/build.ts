@@ -35,8 +35,11 @@ export async function buildPlayground(): Promise<Map<string, Uint8Array<ArrayBuf
   files.set("/_wasm_worker.ts", files.get("/_wasm_worker.js")!); // by that name the SDK starts it
   files.set("/", await Deno.readFile(`${here}/index.html`));
   files.set("/style.css", await Deno.readFile(`${here}/style.css`));
-  for (const file of ["ort-wasm-simd-threaded.mjs", "ort-wasm-simd-threaded.wasm"]) {
-    files.set(`/runtime/${file}`, await Deno.readFile(`${runtime}/${file}`));
+  for (const variant of ["", ".asyncify"]) { // for wasm, and for webgpu
+    for (const kind of ["mjs", "wasm"]) {
+      const file = `ort-wasm-simd-threaded${variant}.${kind}`;
+      files.set(`/runtime/${file}`, await Deno.readFile(`${runtime}/${file}`));
+    }
   }
   return files;
 }

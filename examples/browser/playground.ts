@@ -2,6 +2,7 @@
 // The playground's page: a prompt becomes a picture in the browser. deno task playground
 import { createPipeline, type Image, type Pipeline } from "@mobile-diffusion/sdk";
 import { wasm } from "@mobile-diffusion/sdk/backends/wasm";
+import { webgpu } from "@mobile-diffusion/sdk/backends/webgpu";
 import { createSampler, SAMPLERS } from "@mobile-diffusion/sdk/samplers";
 
 const element = <T extends HTMLElement>(id: string) => document.getElementById(id) as T;
@@ -12,8 +13,9 @@ const [generate, cancel] = [element<HTMLButtonElement>("generate"), element<HTML
 const [canvas, progress] = [element<HTMLCanvasElement>("picture"), element<HTMLProgressElement>("progress")];
 const [status, download] = [element<HTMLOutputElement>("status"), element<HTMLAnchorElement>("download")];
 
-/** The runtime's files lie where build.ts puts them. */
-const backends = { wasm: () => wasm({ assets: new URL("runtime/", location.href).href }) };
+/** Where build.ts puts the runtime's files. */
+const assets = new URL("runtime/", location.href).href;
+const backends = { wasm: () => wasm({ assets }), webgpu: () => webgpu({ assets }) };
 const pipelines = new Map<string, Promise<Pipeline>>();
 let stop = new AbortController();
 
@@ -96,6 +98,7 @@ sampler.addEventListener("change", () => {
 const { model } = await pipelineOn("wasm");
 const usable = SAMPLERS.filter(({ weights }) => weights === "any" || model.unets.has(weights));
 sampler.append(...usable.map(({ name }) => new Option(name.replaceAll("_", " "), name)));
-backend.append(...Object.keys(backends).map((name) => new Option(name)));
+backend.append(new Option("wasm"));
+if (await navigator.gpu?.requestAdapter()) backend.append(new Option("webgpu"));
 sampler.value = model.sampler.name;
 steps.value = "20";
