@@ -23,8 +23,10 @@ export function findOnnxWeights({ graph }: ModelProto): Map<string, OnnxWeight> 
     const place = weightInput(node);
     const tensor = place === undefined ? undefined : tensors.get(node.input[place]);
     if (tensor === undefined || tensor.dims.length < 2) continue;
-    const module = moduleOf(node, tensor);
-    if (module === undefined) continue;
+    const found = moduleOf(node, tensor);
+    if (found === undefined) continue;
+    // Text encoders that were exported by newer versions of transformers lack the first name of all their paths.
+    const module = found.startsWith("encoder.layers.") ? `text_model.${found}` : found;
     const transposed = liesTransposed(node);
     const dims = tensor.dims.map(Number);
     weights.set(module, { shape: transposed ? dims.toReversed() : dims, transposed, tensor });

@@ -24,11 +24,14 @@ const limits: readonly (keyof GPUSupportedLimits)[] = [
 export interface DeviceSourceOptions {
   readonly device?: GPUDevice;
   readonly powerPreference?: GPUPowerPreference;
+  readonly software?: boolean;
 }
 
 /** Gives a device that works. */
 export class DeviceSource {
   readonly #options: DeviceSourceOptions;
+  /** Deno ends with a panic when something asks a device for its adapter and that has been collected. */
+  readonly #adapters = new WeakMap<GPUDevice, GPUAdapter>();
   #current: Promise<GPUDevice> | undefined;
 
   constructor(options: DeviceSourceOptions) {
@@ -42,7 +45,7 @@ export class DeviceSource {
    * @throws {BackendUnavailableError} If this machine has no WebGPU.
    */
   get(): Promise<GPUDevice> {
-    return this.#current ?? this.#hold(requestDevice(this.#options));
+    return this.#current ?? this.#hold(this.#request());
   }
 
   #hold(device: Promise<GPUDevice>): Promise<GPUDevice> {
@@ -53,13 +56,27 @@ export class DeviceSource {
     device.then(({ lost }) => lost.then(forget), forget);
     return device;
   }
+
+  async #request(): Promise<GPUDevice> {
+    const adapter = await requestAdapter(this.#options);
+    const device = await requestDevice(adapter);
+    this.#adapters.set(device, adapter);
+    return device;
+  }
 }
 
-async function requestDevice({ powerPreference }: DeviceSourceOptions): Promise<GPUDevice> {
+async function requestAdapter(
+  { powerPreference, software = true }: DeviceSourceOptions,
+): Promise<GPUAdapter> {
   const { gpu } = globalThis.navigator as { gpu?: GPU };
   if (gpu === undefined) throw unavailable("this platform has no WebGPU");
   const adapter = await gpu.requestAdapter(powerPreference === undefined ? {} : { powerPreference });
   if (adapter === null) throw unavailable("there is no GPU, or its driver is not supported");
+  if (!software && adapter.info.isFallbackAdapter) throw unavailable("the only GPU is emulated on the CPU");
+  return adapter;
+}
+
+async function requestDevice(adapter: GPUAdapter): Promise<GPUDevice> {
   try {
     return await adapter.requestDevice({
       requiredFeatures: features.filter((feature) => adapter.features.has(feature)),

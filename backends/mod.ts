@@ -4,5 +4,7 @@
  * @module
  */
 export type * from "./backend.ts";
+export { auto, type AutoOptions } from "./auto.ts";
 export { native, type NativeOptions } from "./native.ts";
 export { wasm, type WasmOptions } from "./wasm.ts";
+export { webgpu, type WebGpuOptions } from "./webgpu.ts";

@@ -28,6 +28,11 @@ export interface WebGpuOptions {
   readonly device?: GPUDevice;
   /** Which GPU to ask for where there are two. */
   readonly powerPreference?: GPUPowerPreference;
+  /**
+   * Whether a GPU emulated on the CPU counts as one. It is right, but slower than `wasm`.
+   * @default {true}
+   */
+  readonly software?: boolean;
   /** Folder URL of the runtime's `.wasm` files, where a bundler has moved them. */
   readonly assets?: string;
 }

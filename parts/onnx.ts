@@ -12,11 +12,12 @@ import { BASE, type Model, type ModelUnet } from "../core/model.ts";
 import type { TextEncoder, Unet, Vae } from "../core/parts.ts";
 import { readUnetConfig } from "../models/unet_config.ts";
 import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
-import { wrap } from "./apple/_ports.ts";
+import { wrap } from "./_ports.ts";
 import { refuseOtherFamilies, unetComponents } from "./_family.ts";
 import { type ModelFolder, readOptionalJson } from "./model_folder.ts";
 import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "./_model_defaults.ts";
-import { onnxFile, onnxSource } from "./onnx/_source.ts";
+import { OnnxLoras } from "./onnx/_loras.ts";
+import { onnxFile } from "./onnx/_source.ts";
 import { onnxTextEncoder } from "./onnx/_text_encoder.ts";
 import { onnxUnet, readUnetPorts } from "./onnx/_unet.ts";
 import type { OpenModelOptions } from "./open_options.ts";
@@ -35,9 +36,10 @@ export async function openOnnx(folder: ModelFolder, options: OpenModelOptions): 
   refuseOptions(folder, options);
   const { backend, variant, tile } = options;
   const file = (component: string) => onnxFile(folder, component, variant);
+  const loras = new OnnxLoras(folder, file);
   const load = async (component: string): Promise<Runner> => {
     const model = file(component);
-    if (model !== undefined) return await backend.load(await onnxSource(folder, model));
+    if (model !== undefined) return await backend.load(await loras.source(component, model));
     throw new TypeError(
       `Cannot open the model "${folder.name}": ${component} has no ONNX model${
         variant === undefined ? "" : ` of variant "${variant}"`
@@ -53,13 +55,19 @@ export async function openOnnx(folder: ModelFolder, options: OpenModelOptions): 
   const base = unets.get(BASE)!.config;
   const tokenizer = loadTokenizer(await tokenizerFiles(folder, options.tokenizer));
   const scheduler = await readOptionalJson(folder, "scheduler/scheduler_config.json");
+  const textEncoder = new LazyPart<TextEncoder>((owned) =>
+    Promise.resolve(owned.use(onnxTextEncoder(tokenizer, () => load("text_encoder"))))
+  );
   return {
     name: folder.name,
     backend: backend.name,
     unets,
-    textEncoder: new LazyPart<TextEncoder>((owned) =>
-      Promise.resolve(owned.use(onnxTextEncoder(tokenizer, () => load("text_encoder"))))
-    ),
+    textEncoder,
+    async setLoras(inputs) {
+      const unmatched = await loras.set(inputs);
+      for (const part of [textEncoder, ...[...unets.values()].map(({ part }) => part)]) await part.release();
+      return unmatched;
+    },
     vae: new LazyPart<Vae>((owned) =>
       Promise.resolve(owned.use(autoencoderVae({
         latentChannels,

@@ -2,12 +2,14 @@
 import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import type { LoraPorts } from "../adapters/mod.ts";
+import type { LoraInput } from "../core/model.ts";
 import { createSchedule } from "../core/schedule.ts";
 import { readScheduleConfig } from "../core/schedule_config.ts";
 import { localFolder } from "../parts/model_folder.ts";
 import { openModelFolder } from "../parts/open_model.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { ddim } from "../samplers/mod.ts";
+import { encodeSafetensors, memoryWeights } from "../weights/mod.ts";
 import { maxAbsDifference, readFixture, readJson } from "./_fixtures.ts";
 
 const root = new URL("./reference/", import.meta.url).pathname;
@@ -92,4 +94,31 @@ Deno.test("a LoRA that cannot be used is one clear error, and the pipeline goes 
   await assert.rejects(hot.setLoras([{ source: `${root}lora/loha.safetensors` }]), /[Mm]erge/);
   assert.deepEqual((await merged.generate(request)).latents, before.latents);
   assert.deepEqual((await hot.generate(request)).latents, hotBefore.latents);
+});
+
+Deno.test("an ONNX folder takes a LoRA as its safetensors do", async () => {
+  const values = (length: number, phase: number) =>
+    Float32Array.from({ length }, (_, i) => Math.sin(i + phase) / 4);
+  const factor = (shape: [number, number], phase: number) =>
+    ({ dtype: "F32", shape, data: values(shape[0] * shape[1], phase) }) as const;
+  const lora = await encodeSafetensors(memoryWeights({
+    "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q.lora_down.weight": factor([2, 24], 0),
+    "lora_unet_mid_block_attentions_0_transformer_blocks_0_attn1_to_q.lora_up.weight": factor([24, 2], 1),
+    "lora_te_text_model_encoder_layers_1_mlp_fc1.lora_down.weight": factor([2, 32], 2),
+    "lora_te_text_model_encoder_layers_1_mlp_fc1.lora_up.weight": factor([64, 2], 3),
+  }));
+  const latents = async (model: string, loras: readonly LoraInput[]) => {
+    await using pipeline = await createPipeline({ model, backend: native() });
+    await pipeline.setLoras(loras);
+    const small = { prompt: "a lake", width: 64, height: 64, steps: 2, seed: 1, sampler: ddim() };
+    return (await pipeline.generate(small)).latents.data;
+  };
+  const exported = new URL("./data/onnx_sd15_tiny", import.meta.url).pathname;
+  const [plain, ours, onnx] = [
+    await latents(exported, []),
+    await latents(`${root}pipelines/sd15-tiny`, [{ source: lora }]),
+    await latents(exported, [{ source: lora }]),
+  ];
+  assert.ok(maxAbsDifference(onnx, plain) > 0.05);
+  assert.ok(maxAbsDifference(onnx, ours) < 1e-3, `${maxAbsDifference(onnx, ours)} apart`); // latents reach 15
 });

@@ -5,7 +5,7 @@ import type { Port } from "../../backends/backend.ts";
 import { UnsupportedModelError } from "../../core/errors.ts";
 import type { Conditioning } from "../../core/parts.ts";
 import type { Tensor } from "../../core/tensor.ts";
-import { fixedSize } from "./_ports.ts";
+import { fixedSize } from "../_ports.ts";
 
 /**
  * `[rows, tokens, dim]` to `[rows, dim, 1, tokens]`: channels first, so that the Neural Engine can run projections

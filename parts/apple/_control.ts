@@ -6,8 +6,8 @@ import { type CheckedOptions, checkLatent, checkOptions, conditionPixels } from 
 import { preparedControl } from "../_prepared_control.ts";
 import { release, type ResidualAdder } from "../_residuals.ts";
 import { channelsFirst } from "./_conditioning.ts";
-import { FixedRunner, takeRows } from "./_fixed_runner.ts";
-import { portsOf } from "./_ports.ts";
+import { FixedRunner, takeRows } from "../_fixed_runner.ts";
+import { portsOf } from "../_ports.ts";
 import { residualPorts } from "./_residuals.ts";
 
 const part = "the ControlNet";

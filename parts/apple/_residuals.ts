@@ -6,7 +6,7 @@ import type { Port } from "../../backends/backend.ts";
 import type { Residuals } from "../../core/parts.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import { ResidualAdder } from "../_residuals.ts";
-import { takeRows, toHost } from "./_fixed_runner.ts";
+import { takeRows, toHost } from "../_fixed_runner.ts";
 
 /** A residual's place in the UNet, as {@linkcode Residuals} calls it, with its port. */
 export interface ResidualPort {

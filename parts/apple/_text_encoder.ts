@@ -5,8 +5,8 @@ import type { TextEncoder } from "../../core/parts.ts";
 import type { Tensor, TensorData } from "../../core/tensor.ts";
 import type { Tokenizer } from "../../core/tokenizer.ts";
 import { clipTextEncoder } from "../text_encoder.ts";
-import { FixedRunner } from "./_fixed_runner.ts";
-import { portsOf, wrap } from "./_ports.ts";
+import { FixedRunner } from "../_fixed_runner.ts";
+import { portsOf, wrap } from "../_ports.ts";
 
 const part = "the text encoder";
 

@@ -5,8 +5,8 @@ import { LazyPart } from "../../core/lazy_part.ts";
 import type { Conditioning, NoisePredictor, PrepareOptions, Residuals, Unet } from "../../core/parts.ts";
 import { concatChannels, sizeOf, type Tensor } from "../../core/tensor.ts";
 import { channelsFirst } from "./_conditioning.ts";
-import { FixedRunner, takeRows, toHost } from "./_fixed_runner.ts";
-import { fixedSize, portsOf, wrap } from "./_ports.ts";
+import { FixedRunner, takeRows, toHost } from "../_fixed_runner.ts";
+import { fixedSize, portsOf, wrap } from "../_ports.ts";
 import { isResidual, residualPorts } from "./_residuals.ts";
 
 const part = "the UNet";

@@ -4,6 +4,12 @@ import { UnsupportedModelError } from "../../core/errors.ts";
 import { decodeModel, type GraphProto } from "../../graph/onnx_proto.ts";
 import type { ModelFolder } from "../model_folder.ts";
 
+/** A model in memory. */
+export interface OnnxBytes {
+  readonly model: Uint8Array;
+  readonly externalData: readonly { readonly location: string; readonly data: Uint8Array }[];
+}
+
 /**
  * The `.onnx` file of a component: `model.onnx`, or the one of a variant, as `model_fp16.onnx`.
  *
@@ -24,13 +30,22 @@ export function onnxFile(folder: ModelFolder, component: string, variant?: strin
 export async function onnxSource(folder: ModelFolder, file: string): Promise<OnnxSource> {
   const path = folder.source(file);
   if (typeof path === "string") return { kind: "onnx", model: path };
-  const model = await folder.read(file);
+  return { kind: "onnx", ...await onnxBytes(folder, file) };
+}
+
+/**
+ * A model's bytes, and those of the files that it names for its weights. They are the caller's to change.
+ *
+ * @throws As {@linkcode onnxSource}.
+ */
+export async function onnxBytes(folder: ModelFolder, file: string): Promise<OnnxBytes> {
+  const model = (await folder.read(file)).slice();
   const beside = file.slice(0, file.lastIndexOf("/") + 1);
   const externalData: { location: string; data: Uint8Array }[] = [];
   for (const location of externalLocations(decode(model, file))) {
-    externalData.push({ location, data: await folder.read(`${beside}${location}`) });
+    externalData.push({ location, data: (await folder.read(`${beside}${location}`)).slice() });
   }
-  return { kind: "onnx", model, externalData };
+  return { model, externalData };
 }
 
 function decode(model: Uint8Array, file: string): GraphProto {

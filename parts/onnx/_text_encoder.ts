@@ -4,8 +4,8 @@ import { UnsupportedModelError } from "../../core/errors.ts";
 import type { TextEncoder } from "../../core/parts.ts";
 import type { Tensor, TensorData } from "../../core/tensor.ts";
 import type { Tokenizer } from "../../core/tokenizer.ts";
-import { FixedRunner } from "../apple/_fixed_runner.ts";
-import { portsOf, wrap } from "../apple/_ports.ts";
+import { FixedRunner } from "../_fixed_runner.ts";
+import { portsOf, wrap } from "../_ports.ts";
 import { clipTextEncoder } from "../text_encoder.ts";
 
 const part = "the text encoder";

@@ -4,8 +4,8 @@ import { UnsupportedModelError } from "../../core/errors.ts";
 import type { NoisePredictor, Unet, UnetConfig } from "../../core/parts.ts";
 import { concatChannels, type Tensor } from "../../core/tensor.ts";
 import { guidanceFeatures } from "../../models/sinusoids.ts";
-import { FixedRunner } from "../apple/_fixed_runner.ts";
-import { fixedSize, portsOf } from "../apple/_ports.ts";
+import { FixedRunner } from "../_fixed_runner.ts";
+import { fixedSize, portsOf } from "../_ports.ts";
 
 const part = "the UNet";
 

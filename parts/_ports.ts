@@ -1,6 +1,6 @@
 /** What a compiled model says about itself, and whether it is what it should be. */
-import type { Port, Runner } from "../../backends/backend.ts";
-import { UnsupportedModelError } from "../../core/errors.ts";
+import type { Port, Runner } from "../backends/backend.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
 
 /** The inputs that a part must have, with their ranks, and those that it may have. */
 export interface ExpectedInputs<Name extends string> {

@@ -1,6 +1,6 @@
 /** A model that was compiled for a number of rows and for one size, behind a runner for any number of rows. */
-import type { AnyTensor, Port, Runner, RunOptions } from "../../backends/backend.ts";
-import { concatRows, sliceRows, type Tensor } from "../../core/tensor.ts";
+import type { AnyTensor, Port, Runner, RunOptions } from "../backends/backend.ts";
+import { concatRows, sliceRows, type Tensor } from "../core/tensor.ts";
 import { fixedSize } from "./_ports.ts";
 
 /** How to speak of the sizes of a model's main input. */

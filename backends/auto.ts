@@ -1,0 +1,58 @@
+/**
+ * The backend for whoever does not want to choose: the first of a list that works on this machine.
+ *
+ * @module
+ */
+import { BackendUnavailableError } from "../core/errors.ts";
+import type { Backend } from "./backend.ts";
+import { native } from "./native.ts";
+import { wasm } from "./wasm.ts";
+import { webgpu } from "./webgpu.ts";
+
+/** Options of {@linkcode auto}. */
+export interface AutoOptions {
+  /**
+   * Backends in the order in which they are tried.
+   * @default {[webgpu({ software: false }), native(), wasm()]}
+   */
+  readonly order?: readonly Backend[];
+  /** Told which backend was passed over, and why. */
+  readonly onWarning?: (message: string) => void;
+}
+
+/**
+ * Tries backends in turn. Only a `BackendUnavailableError` leads to the next one: any other error is the model's or
+ * the caller's, and would only be hidden. The one that loads a program first loads all later ones, so that they can
+ * hand each other tensors.
+ *
+ * @example
+ * ```ts
+ * import { auto } from "@mobile-diffusion/sdk/backends";
+ * import { wasm } from "@mobile-diffusion/sdk/backends/wasm";
+ *
+ * console.log(auto({ order: [wasm()] }).name); // "auto"
+ * ```
+ */
+export function auto(
+  { order = [webgpu({ software: false }), native(), wasm()], onWarning }: AutoOptions = {},
+): Backend {
+  let chosen: Backend | undefined;
+  return {
+    name: "auto",
+    async load(source, options) {
+      const reasons: string[] = [];
+      for (const backend of chosen === undefined ? order : [chosen]) {
+        try {
+          const runner = await backend.load(source, options);
+          chosen ??= backend;
+          return runner;
+        } catch (error) {
+          if (!(error instanceof BackendUnavailableError)) throw error;
+          reasons.push(error.message);
+          onWarning?.(error.message);
+        }
+      }
+      throw new BackendUnavailableError(`Cannot use any backend. ${reasons.join(" ")}`);
+    },
+  };
+}
