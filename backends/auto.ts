@@ -13,7 +13,7 @@ import { webgpu } from "./webgpu.ts";
 export interface AutoOptions {
   /**
    * Backends in the order in which they are tried.
-   * @default {[webgpu({ software: false }), native(), wasm()]}
+   * @default {[webgpu({ software: false }), native(), wasm()]; in Deno native only where FFI is allowed already}
    */
   readonly order?: readonly Backend[];
   /** Told which backend was passed over, and why. */
@@ -34,7 +34,8 @@ export interface AutoOptions {
  * ```
  */
 export function auto(
-  { order = [webgpu({ software: false }), native(), wasm()], onWarning }: AutoOptions = {},
+  { order = [webgpu({ software: false }), ...mayUseFfi() ? [native()] : [], wasm()], onWarning }:
+    AutoOptions = {},
 ): Backend {
   let chosen: Backend | undefined;
   return {
@@ -55,4 +56,12 @@ export function auto(
       throw new BackendUnavailableError(`Cannot use any backend. ${reasons.join(" ")}`);
     },
   };
+}
+
+/** Nobody is asked for a permission that they can do without. */
+function mayUseFfi(): boolean {
+  const { Deno } = globalThis as {
+    Deno?: { permissions?: { querySync(of: { name: "ffi" }): { state: string } } };
+  };
+  return Deno?.permissions === undefined || Deno.permissions.querySync({ name: "ffi" }).state === "granted";
 }

@@ -3,13 +3,15 @@
  *
  * @module
  */
+import { auto } from "../backends/auto.ts";
 import type { Backend, ComputeType } from "../backends/backend.ts";
 import { coreml } from "../backends/coreml.ts";
 import { native } from "../backends/native.ts";
 import { wasm } from "../backends/wasm.ts";
+import { webgpu } from "../backends/webgpu.ts";
 import { UsageError } from "./usage.ts";
 
-const backends: Readonly<Record<string, () => Backend>> = { native, wasm, coreml };
+const backends: Readonly<Record<string, () => Backend>> = { auto, native, wasm, webgpu, coreml };
 const dtypes: readonly ComputeType[] = ["float32", "float16", "int8"];
 
 /** A backend with its default options. */

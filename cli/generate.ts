@@ -62,7 +62,7 @@ export async function generate(args: string[]): Promise<void> {
   const dtype = given.text("dtype");
   await using pipeline = await createPipeline({
     model: given.text("model") ?? "mini",
-    backend: backendByName(given.text("backend") ?? "wasm"),
+    backend: backendByName(given.text("backend") ?? "auto"),
     ...dtype !== undefined && { dtype: dtypeByName(dtype) },
     ...optional("variant", given.text("variant")),
   });

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { wasm } from "../backends/wasm.ts";
+import { auto } from "../backends/auto.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { Model } from "../core/model.ts";
 import { Pipeline, type PipelineOptions } from "../core/pipeline.ts";
@@ -23,7 +23,7 @@ export interface CreatePipelineOptions extends Pick<PipelineOptions, "keep">, Om
    * @default {"mini"}
    */
   readonly model?: string | ModelFolder | Model;
-  /** What runs the networks. @default {wasm()} */
+  /** What runs the networks. @default {auto()} */
   readonly backend?: Backend;
   /** How a model is found on a hub: mirror, token, cache, progress. */
   readonly hub?: Omit<ResolveModelOptions, "variant">;
@@ -62,7 +62,7 @@ export async function openModel(
 ): Promise<Model> {
   if (typeof model !== "string" && "unets" in model) return model;
   const folder = typeof model === "string" ? await findModel(model, options) : model;
-  const { backend = wasm(), hub: _, ...rest } = options;
+  const { backend = auto(), hub: _, ...rest } = options;
   return await openModelFolder(folder, { backend, ...rest });
 }
 
