@@ -12,6 +12,8 @@ import type { Program } from "./_program.ts";
 
 /** A graph with the weights in the types that the program will hold. */
 export interface BoundGraph extends GraphSource {
+  /** The arithmetic. */
+  readonly dtype: ComputeType;
   /** The type of activations. */
   readonly compute: "float32" | "float16";
   /** The tensors of the program: the graph's, and the scales of 8-bit ones. */
@@ -28,14 +30,14 @@ export type Location = Pick<Placement, "location" | "offset" | "length">;
  */
 export function bindGraph({ kind, graph, weights }: GraphSource, dtype: ComputeType | undefined): BoundGraph {
   const eightBit = graph.weights.some(({ key }) => isEightBit(weights, key));
-  const arithmetic = dtype ?? (eightBit ? "int8" : "float32");
+  const chosen = dtype ?? (eightBit ? "int8" : "float32");
   // Weights that hold 8-bit tensors were made so on purpose: what is not 8-bit there (a merged LoRA) stays as it is.
   const narrowed = eightBit ? weights : quantised(weights);
-  const view = arithmetic === "int8" ? narrowed : eightBit ? dequantised(weights) : weights;
+  const view = chosen === "int8" ? narrowed : eightBit ? dequantised(weights) : weights;
   checkWeights(graph, view);
   const keys = graph.weights.flatMap(({ key }) => isEightBit(view, key) ? [key, scaleKey(key)] : [key]);
-  const compute = arithmetic === "float16" ? "float16" : "float32";
-  return { kind, graph, weights: view, compute, keys: [...new Set(keys)] };
+  const compute = chosen === "float16" ? "float16" : "float32";
+  return { kind, graph, weights: view, dtype: chosen, compute, keys: [...new Set(keys)] };
 }
 
 /** Writes the model; `locate` says where the bytes of a tensor are. */

@@ -2,6 +2,8 @@
 import type { Tensor as OrtTensor } from "onnxruntime-web";
 import { BackendUnavailableError } from "../core/errors.ts";
 import type { DeviceTensor, Tensor } from "../core/tensor.ts";
+import { decodeModel } from "../graph/onnx_proto.ts";
+import { wrongConvolutions } from "./_webgpu_quirks.ts";
 import { createSession, fromOrt, portsOf, type Runtime, toOrt } from "./_onnxruntime.ts";
 import { fromPort, type PortTensor } from "./_port_tensor.ts";
 import type { Program } from "./_program.ts";
@@ -22,8 +24,13 @@ export async function openWebGpuSession(program: Program, place: WebGpuPlace): P
   let lost = false;
   device.lost.then(() => lost = true);
   const untilLost = <T>(work: Promise<T>): Promise<T> => Promise.race([work, loss(device)]);
+  const forceCpuNodeNames = wrongConvolutions(decodeModel(program.model as Uint8Array).graph, program.name);
   const session = await untilLost(createSession(runtime, program, {
-    executionProviders: [{ name: "webgpu", device }],
+    executionProviders: [{
+      name: "webgpu",
+      device,
+      ...forceCpuNodeNames.length > 0 && { forceCpuNodeNames },
+    }],
     preferredOutputLocation: "gpu-buffer",
   }));
   return {

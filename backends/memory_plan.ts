@@ -3,23 +3,26 @@
  *
  * @module
  */
-import { evaluate } from "../graph/dimension.ts";
-import type { Graph, Node, Value } from "../graph/graph.ts";
+import { type Dimension, evaluate } from "../graph/dimension.ts";
+import type { Graph, Node, Value, WeightValue } from "../graph/graph.ts";
+import { worthQuantising } from "../weights/quantise.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
 import type { ComputeType } from "./backend.ts";
 
 /** An estimate, in bytes. */
 export interface MemoryEstimate {
   /** The weights as they are held. */
   readonly weights: number;
-  /** The largest amount of intermediate results that are alive at one time; 0 where the sizes are not known. */
+  /** What else is alive at the worst moment of a run; 0 where the sizes of the inputs are not known. */
   readonly activations: number;
 }
 
 /**
- * Estimates the memory of a loaded graph: its weights, and what is alive at the worst moment of a run. Attention counts
- * its scores and their softmax, as where it is not fused; a layer of 8-bit weights counts them as float32 too.
+ * Estimates the memory of a loaded graph: its weights, and the intermediate results that are alive at the worst moment
+ * of a run. Attention counts its scores and their softmax, as where it is not fused; a layer with 8-bit weights counts
+ * them as float32 too, while it runs.
  *
- * @param sizes Values of the graph's free sizes. Where one is missing, only weights are counted.
+ * @param sizes Values of the graph's free sizes, as `{ rows: 1, height: 64, width: 64, tokens: 77 }`.
  *
  * @example
  * ```ts
@@ -29,7 +32,7 @@ export interface MemoryEstimate {
  * const g = new GraphBuilder("stem");
  * const x = g.input("x", "float32", ["rows", 4, "height", "width"]);
  * const graph = g.build({ y: g.conv2d("conv_in", x, 320) });
- * console.log(estimateMemory(graph, "float32", { rows: 1, height: 64, width: 64 })); // { weights: 47360, … }
+ * console.log(estimateMemory(graph, "float32").weights); // 47360
  * ```
  */
 export function estimateMemory(
@@ -37,5 +40,103 @@ export function estimateMemory(
   dtype: ComputeType,
   sizes: Readonly<Record<string, number>> = {},
 ): MemoryEstimate {
-  return { weights: weightBytes(graph, dtype), activations: peakActivations(graph, dtype, sizes) };
+  const element = dtype === "float16" ? 2 : 4;
+  const weights = [...new Map(graph.weights.map((weight) => [weight.key, weight])).values()];
+  const bytes = weights.map((weight) =>
+    elements(weight.stored, {}) * (isEightBit(weight, dtype) ? 1 : element)
+  );
+  return {
+    weights: bytes.reduce((sum, size) => sum + size, 0),
+    activations: known(graph, sizes) ? peakActivations(graph, dtype, sizes) * element : 0,
+  };
+}
+
+/** Options of {@linkcode checkMemory}. */
+export interface CheckMemoryOptions {
+  /** The backend's name, for the error. */
+  readonly backend: string;
+  /** What there is, in bytes. */
+  readonly limit: number;
+  /** Values of the graph's free sizes, as far as they are known. */
+  readonly sizes?: Readonly<Record<string, number>> | undefined;
+}
+
+/**
+ * Refuses a graph that does not fit, and says in which arithmetic it would. The runtime itself is counted with 128 MiB;
+ * activations of unknown sizes with 1 GiB, as a Stable Diffusion UNet takes for 512 × 512 pixels.
+ *
+ * @throws {UnsupportedModelError} If the estimate is above the limit.
+ */
+export function checkMemory(
+  graph: Graph,
+  dtype: ComputeType,
+  { backend, limit, sizes }: CheckMemoryOptions,
+): void {
+  const total = (dtype: ComputeType) => {
+    const { weights, activations } = estimateMemory(graph, dtype, sizes);
+    return weights + (activations === 0 ? 2 ** 30 : activations) + 2 ** 27;
+  };
+  if (total(dtype) <= limit) return;
+  const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  const smaller = total("int8") <= limit && dtype !== "int8";
+  throw new UnsupportedModelError(
+    `Cannot load ${graph.name} in ${dtype} on ${backend}: it takes about ${gigabytes(total(dtype))}, ` +
+      `and there are ${gigabytes(limit)}. ` +
+      (smaller
+        ? `In int8 it takes ${gigabytes(total("int8"))}: use dtype "int8".`
+        : `Use a smaller size or another backend.`),
+  );
+}
+
+/** The largest number of elements alive at one node: what later nodes still need, and what the node itself does. */
+function peakActivations(graph: Graph, dtype: ComputeType, sizes: Readonly<Record<string, number>>): number {
+  const size = ({ shape }: Value) => elements(shape, sizes);
+  const lastUse = new Map<string, number>();
+  graph.nodes.forEach(({ inputs }, i) => inputs.forEach((value) => value && lastUse.set(value.name, i)));
+  graph.outputs.forEach(({ name }) => lastUse.set(name, Infinity));
+  const eightBit = new Set(
+    graph.weights.filter((weight) => isEightBit(weight, dtype)).map(({ name }) => name),
+  );
+
+  const alive = new Map(graph.inputs.map((input) => [input.name, size(input)]));
+  let [current, peak] = [[...alive.values()].reduce((sum, each) => sum + each, 0), 0];
+  graph.nodes.forEach((node, i) => {
+    for (const output of node.outputs) {
+      alive.set(output.name, size(output));
+      current += size(output);
+    }
+    const widened = node.inputs.filter((value) => value && eightBit.has(value.name));
+    const scratch = widened.reduce((sum, value) => sum + size(value!), scores(node, sizes));
+    peak = Math.max(peak, current + scratch);
+    for (const [name, elements] of alive) {
+      if ((lastUse.get(name) ?? -1) > i) continue;
+      alive.delete(name);
+      current -= elements;
+    }
+  });
+  return peak;
+}
+
+/** Elements of an attention's scores, twice. */
+function scores({ operator, inputs, attributes }: Node, sizes: Readonly<Record<string, number>>): number {
+  if (operator !== "attention") return 0;
+  const [query, key] = inputs as [Value, Value];
+  return 2 * (attributes.heads as number) * elements(query.shape.slice(0, 2), sizes) *
+    elements([key.shape[1]!], sizes);
+}
+
+function isEightBit({ key, stored, type }: WeightValue, dtype: ComputeType): boolean {
+  const info = { dtype: "F32", shape: stored, byteLength: 4 * elements(stored, {}) } as const;
+  return dtype === "int8" && type === "float32" && stored.length >= 2 && worthQuantising(key, info);
+}
+
+function elements(shape: readonly Dimension[], sizes: Readonly<Record<string, number>>): number {
+  return shape.reduce((product: number, size) => product * evaluate(size, sizes), 1);
+}
+
+function known({ inputs }: Graph, sizes: Readonly<Record<string, number>>): boolean {
+  const names = inputs.flatMap(({ shape }) => shape).flatMap((size) =>
+    `${size}`.match(/[A-Za-z_]\w*/g) ?? []
+  );
+  return names.every((name) => name === "floor" || sizes[name] !== undefined);
 }

@@ -5,6 +5,7 @@
  */
 export type * from "./backend.ts";
 export { auto, type AutoOptions } from "./auto.ts";
+export { checkMemory, type CheckMemoryOptions, estimateMemory, type MemoryEstimate } from "./memory_plan.ts";
 export { native, type NativeOptions } from "./native.ts";
 export { wasm, type WasmOptions } from "./wasm.ts";
 export { webgpu, type WebGpuOptions } from "./webgpu.ts";

@@ -111,7 +111,12 @@ async function prepare(
 }
 
 /** Measured by `deno task bench operators`; see `graph/_lowering.ts`. */
-const support: OperatorSupport = { multiHeadAttention: true, quickGelu: true, fusedMatMul: true };
+const support: OperatorSupport = {
+  multiHeadAttention: true,
+  quickGelu: true,
+  fusedMatMul: true,
+  preciseInstanceNorm: true,
+};
 
 /** What onnxruntime's optimiser for CUDA writes and the CPU provider does not have. */
 const lacking: ReadonlySet<string> = new Set([

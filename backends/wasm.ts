@@ -11,6 +11,7 @@ import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.t
 import type { OperatorSupport } from "../graph/onnx.ts";
 import type { Backend, LoadOptions, PartSource, Runner } from "./backend.ts";
 import { bindGraph, memoryProgram } from "./_graph_program.ts";
+import { checkMemory } from "./memory_plan.ts";
 import { onnxProgram } from "./_onnx_program.ts";
 import { openSession } from "./_onnxruntime.ts";
 import type { Program } from "./_program.ts";
@@ -22,8 +23,9 @@ import { openWorkerSession } from "./_worker_session.ts";
 /** Options of {@linkcode wasm}. */
 export interface WasmOptions {
   /**
-   * Threads, 1 or more. More than one needs shared memory: in browsers, a page that is cross-origin isolated.
-   * @default {the number of processors, at most 8; 1 where memory cannot be shared}
+   * Threads, 1 or more. More than one needs shared memory: in browsers, a page that is cross-origin isolated. In Deno
+   * the threads of a worker outlive it: ask for more than one there only if models are loaded once, or in place.
+   * @default {the number of processors, at most 8; 1 where memory cannot be shared, and in workers of Deno}
    */
   readonly threads?: number;
   /**
@@ -49,7 +51,7 @@ export function wasm({ threads, worker = true, assets }: WasmOptions = {}): Back
   return {
     name: "wasm",
     async load(source, options = {}) {
-      const runtime = { threads: threads ?? defaultThreads(), ...assets !== undefined && { assets } };
+      const runtime = { threads: threads ?? defaultThreads(worker), ...assets !== undefined && { assets } };
       return await openRunner(await prepare(source, options, runtime, worker), options.signal);
     },
   };
@@ -73,8 +75,11 @@ async function prepare(
 
 async function write(source: PartSource, { dtype, dimensions }: LoadOptions): Promise<Program> {
   switch (source.kind) {
-    case "graph":
-      return memoryProgram(bindGraph(source, dtype), support, dimensions);
+    case "graph": {
+      const bound = bindGraph(source, dtype);
+      checkMemory(bound.graph, bound.dtype, { backend: "wasm", limit: 2 ** 32, sizes: dimensions });
+      return memoryProgram(bound, support, dimensions);
+    }
     case "onnx":
       return await onnxProgram(source, { backend: "wasm", lacking, dimensions });
     case "coreml":
@@ -84,10 +89,15 @@ async function write(source: PartSource, { dtype, dimensions }: LoadOptions): Pr
   }
 }
 
-function defaultThreads(): number {
+/**
+ * Deno cannot end a thread that sleeps in `Atomics.wait`, as the runtime's idle ones do: it outlives its worker
+ * and keeps the heap. So a worker has one thread there, unless more are asked for.
+ */
+function defaultThreads(worker: boolean): number {
   if (typeof WebAssembly === "undefined") {
     throw new BackendUnavailableError("Cannot use the wasm backend: this platform has no WebAssembly.");
   }
+  if (worker && "Deno" in globalThis) return 1;
   const shared = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated ?? true;
   return shared ? Math.min(navigator.hardwareConcurrency, 8) : 1;
 }
@@ -96,7 +106,12 @@ function defaultThreads(): number {
  * Measured by `deno task bench operators`; see `graph/_lowering.ts`. MultiHeadAttention is no faster here, and fails
  * where queries × keys × width of a head exceed 2³⁰ (32-bit arithmetic), as in a VAE's middle at 512 × 512.
  */
-const support: OperatorSupport = { multiHeadAttention: false, quickGelu: true, fusedMatMul: true };
+const support: OperatorSupport = {
+  multiHeadAttention: false,
+  quickGelu: true,
+  fusedMatMul: true,
+  preciseInstanceNorm: true,
+};
 
 /** What onnxruntime's optimiser for CUDA writes and the CPU provider does not have. */
 const lacking: ReadonlySet<string> = new Set([

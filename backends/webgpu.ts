@@ -95,7 +95,12 @@ async function write(source: PartSource, { dtype, dimensions }: LoadOptions): Pr
   }
 }
 
-const support: OperatorSupport = { multiHeadAttention: true, quickGelu: true, fusedMatMul: true };
+const support: OperatorSupport = {
+  multiHeadAttention: true,
+  quickGelu: true,
+  fusedMatMul: true,
+  preciseInstanceNorm: false,
+};
 
 /** What onnxruntime's optimiser for CUDA writes and the WebGPU provider does not have. */
 const lacking: ReadonlySet<string> = new Set(["GroupNorm", "SkipGroupNorm", "NhwcConv"]);

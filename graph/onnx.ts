@@ -39,6 +39,12 @@ export interface OperatorSupport {
   readonly quickGelu: boolean;
   /** `com.microsoft.FusedMatMul`, which takes its second operand transposed. */
   readonly fusedMatMul: boolean;
+  /**
+   * Whether `InstanceNormalization` takes the mean away before it squares, and heeds its epsilon. WebGPU's (ONNX
+   * Runtime 1.30) works out E[x²] − E[x]², which loses the digits of groups whose mean is large, and keeps the epsilon
+   * of the first node that it compiled.
+   */
+  readonly preciseInstanceNorm: boolean;
 }
 
 /** Options of {@linkcode writeOnnx}. */

@@ -16,7 +16,8 @@ import { encodeGenerated } from "./encode_generated.ts";
 import { mini } from "./mini.ts";
 
 /** Options of {@linkcode createPipeline}. */
-export interface CreatePipelineOptions extends Pick<PipelineOptions, "keep">, Omit<OpenModelOptions, "backend"> {
+export interface CreatePipelineOptions
+  extends Pick<PipelineOptions, "keep">, Omit<OpenModelOptions, "backend"> {
   /**
    * `"mini"`, the embedded model; the path of a folder or of a single `.safetensors` file; `"owner/name"` on a hub;
    * files; or a model of your own making.

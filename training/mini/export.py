@@ -34,7 +34,8 @@ def write_part(folder: Path, config: dict, weights: dict[str, Tensor], name: str
 def write_frame(folder: Path) -> None:
     """model_index.json and the scheduler."""
     write_json(folder / "model_index.json", INDEX)
-    write_json(folder / "scheduler/scheduler_config.json", dict(DDIMScheduler(**SCHEDULER).config) | {"_class_name": "DDIMScheduler", "_diffusers_version": "0.42.1"})
+    config = dict(DDIMScheduler(**SCHEDULER).config) | {"_class_name": "DDIMScheduler", "_diffusers_version": "0.42.1"}
+    write_json(folder / "scheduler/scheduler_config.json", config)
 
 
 def text_config(encoder, tokens: int) -> dict:

@@ -4,8 +4,14 @@ import torch
 from torch import Tensor, nn
 
 from . import text_encoder, vae
-from .run import DEVICE, autocast, load_ema
+from .run import DEVICE, HOME, autocast, load_ema
 from .unet import UNet, sinusoid
+
+
+def autoencoder() -> nn.Module:
+    """The autoencoder as far as it has been trained: with the polished decoder if there is one."""
+    stage = "decoder" if (HOME / "decoder/state.pt").exists() else "vae"
+    return load_ema(stage, "vae", vae.create()).to(DEVICE).eval().requires_grad_(False)
 
 
 class Frozen:
@@ -14,7 +20,7 @@ class Frozen:
     def __init__(self, words, scaling_factor: float, with_vae: bool = True):
         self.words, self.factor = words, scaling_factor
         self.text = load_ema("text", "encoder", text_encoder.create(words)).to(DEVICE).eval().requires_grad_(False)
-        self.vae = load_ema("vae", "vae", vae.create()).to(DEVICE).eval().requires_grad_(False) if with_vae else None
+        self.vae = autoencoder() if with_vae else None
         self.empty = torch.tensor(words.encode("").ids, device=DEVICE)
 
     def ids(self, prompts: list[str]) -> Tensor:

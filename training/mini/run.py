@@ -36,12 +36,12 @@ class Run:
     Under `torchrun` gradients are averaged over the workers, and the first one logs and saves.
     """
 
-    def __init__(self, name: str, modules: dict[str, nn.Module], optimizers: dict[str, torch.optim.Optimizer], ema: float = 0.999, every: float = 240):
+    def __init__(self, name: str, modules: dict[str, nn.Module], optimizers: dict, ema: float = 0.999, every: float = 240):
         self.folder = HOME / name
         self.folder.mkdir(parents=True, exist_ok=True)
         self.modules, self.optimizers, self.decay, self.every = modules, optimizers, ema, every
         self.ema = {k: copy.deepcopy(m).eval().requires_grad_(False) for k, m in modules.items()}
-        self.count, self.extra, self.saved = 0, {}, time.time()
+        self.count, self.saved = 0, time.time()
         self.path = self.folder / "state.pt"
         if self.path.exists():
             state = torch.load(self.path, map_location=DEVICE, weights_only=True)
@@ -51,7 +51,7 @@ class Run:
             for key, optimizer in optimizers.items():
                 if key in state["optimizers"]:
                     optimizer.load_state_dict(state["optimizers"][key])
-            self.count, self.extra = state["count"], state["extra"]
+            self.count = state["count"]
         if WORKERS > 1:
             distributed.init_process_group("nccl" if DEVICE.type == "cuda" else "gloo")
             for module in [*modules.values(), *self.ema.values()]:
@@ -119,9 +119,9 @@ class Run:
     def save(self) -> None:
         if RANK:
             return
-        states = lambda group: {k: m.state_dict() for k, m in group.items()}
-        state = {"modules": states(self.modules), "ema": states(self.ema), "optimizers": states(self.optimizers), "count": self.count, "extra": self.extra}
-        torch.save(state, self.path.with_suffix(".tmp"))
+        groups = {"modules": self.modules, "ema": self.ema, "optimizers": self.optimizers}
+        state = {name: {k: m.state_dict() for k, m in group.items()} for name, group in groups.items()}
+        torch.save(state | {"count": self.count}, self.path.with_suffix(".tmp"))
         self.path.with_suffix(".tmp").replace(self.path)
         self.saved = time.time()
         self.plot()

@@ -104,7 +104,10 @@ def calibrate(per_prompt: int = 2) -> dict[str, dict[str, float]]:
     for tag in dict.fromkeys((r.tag, r.unseen) for r in wanted):
         same = [r for r in wanted if (r.tag, r.unseen) == tag]
         shuffled += rng.sample(same, len(same))
-    rows = {"oracle": (oracle, wanted), "shuffled prompts": (oracle, shuffled), "one attribute changed": (other, wanted), "blurred by 3 px": (blur(oracle, 3.0), wanted)}
+    rows = {
+        "oracle": (oracle, wanted), "shuffled prompts": (oracle, shuffled),
+        "one attribute changed": (other, wanted), "blurred by 3 px": (blur(oracle, 3.0), wanted),
+    }
     result = {name: by_tag(wanted, judge(net, pictures, asked)) for name, (pictures, asked) in rows.items()}
     (FOLDER / "calibration.json").write_text(json.dumps(result, indent=1) + "\n")
     return result

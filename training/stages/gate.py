@@ -4,9 +4,9 @@ import json
 
 import torch
 
-from mini import vae
+from mini.model import autoencoder
 from mini.render import render
-from mini.run import DEVICE, HOME, autocast, load_ema
+from mini.run import DEVICE, HOME, autocast
 from mini.score import requests, scene_for
 from stages import detector
 from stages.evaluate import sharpness, sheet
@@ -17,7 +17,7 @@ LEAST = 0.97
 
 @torch.no_grad()
 def main() -> None:
-    model = load_ema("vae", "vae", vae.create()).to(DEVICE).eval()
+    model = autoencoder()
     wanted = requests()
     pictures = render([scene_for(r, 60_000_000 + i) for i, r in enumerate(wanted)], DEVICE)
     with autocast():

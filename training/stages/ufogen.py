@@ -59,7 +59,8 @@ def main(samples: int, batch: int, rate: float, adversarial: float, terminal: fl
         numbers = {}
         if run.count % 2 == 0:
             real = noised(x0, torch.randn_like(x0), later)
-            d_loss = losses.adversarial(logits(critic, real, later, context), True) + losses.adversarial(logits(critic, fake.detach(), later, context), False)
+            on_real, on_fake = (logits(critic, x, later, context) for x in (real, fake.detach()))
+            d_loss = losses.adversarial(on_real, True) + losses.adversarial(on_fake, False)
             adam["critic"].zero_grad()
             d_loss.backward()
             adam["critic"].step()

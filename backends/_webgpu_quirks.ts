@@ -1,0 +1,35 @@
+/** What ONNX Runtime 1.30's WebGPU provider computes wrongly, and is therefore left to the CPU. */
+import { UnsupportedModelError } from "../core/errors.ts";
+import type { GraphProto, NodeProto } from "../graph/onnx_proto.ts";
+
+/**
+ * The convolutions that the provider gets wrong: those that read channels three by three although there are more than
+ * three (6, 9, 15, …: the first layer of an inpainting UNet has 9). On the CPU one of these costs milliseconds.
+ *
+ * @returns Names of the nodes.
+ * @throws {UnsupportedModelError} If such a node has no name by which the runtime could be told.
+ */
+export function wrongConvolutions(graph: GraphProto, program: string): string[] {
+  return graph.node.filter((node) => node.opType === "Conv" && isWrong(weightShape(graph, node))).map(
+    ({ name }) => {
+      if (name) return name;
+      throw new UnsupportedModelError(
+        `Cannot load ${program} on webgpu: it has a nameless convolution that the provider gets wrong. Use another backend.`,
+      );
+    },
+  );
+}
+
+/** `[out, in / groups, height, width]`, the in-channels a multiple of 3 but not of 4, and the window not 1 × 1. */
+function isWrong([out = 0, into = 0, ...kernel]: readonly number[]): boolean {
+  return out % 4 === 0 && into > 3 && into % 3 === 0 && into % 4 !== 0 && kernel.some((size) => size > 1);
+}
+
+/** Shape of a convolution's weight, also where it is cast or dequantised first. */
+function weightShape({ node, initializer }: GraphProto, { input }: NodeProto): readonly number[] {
+  let name = input[1]!;
+  for (let maker: NodeProto | undefined; (maker = node.find(({ output }) => output[0] === name));) {
+    name = maker.input[0]!;
+  }
+  return initializer.find((tensor) => tensor.name === name)?.dims ?? [];
+}
