@@ -1,5 +1,6 @@
 /** A session in a worker, seen from outside. */
 import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
+import { PlatformWorker } from "./_platform_worker.ts";
 import type { PortTensor } from "./_port_tensor.ts";
 import type { Program } from "./_program.ts";
 import type { Session } from "./_session.ts";
@@ -89,7 +90,7 @@ function revive({ name, message }: ReplyError): Error {
 
 function startWorker(): Worker {
   try {
-    return new Worker(new URL("./_wasm_worker.ts", import.meta.url), { type: "module" });
+    return new PlatformWorker(new URL("./_wasm_worker.ts", import.meta.url), { type: "module" });
   } catch (cause) {
     throw new BackendUnavailableError(
       `Cannot use the wasm backend: its worker does not start (${

@@ -6,6 +6,7 @@
 export type * from "./backend.ts";
 export { auto, type AutoOptions } from "./auto.ts";
 export { checkMemory, type CheckMemoryOptions, estimateMemory, type MemoryEstimate } from "./memory_plan.ts";
+export { type Compute, type HostGraph, hostRunner, readGraph } from "./host_runner.ts";
 export { native, type NativeOptions } from "./native.ts";
 export { wasm, type WasmOptions } from "./wasm.ts";
 export { webgpu, type WebGpuOptions } from "./webgpu.ts";

@@ -68,3 +68,10 @@ Deno.test("a load that is abandoned ends its worker", async () => {
     name: "AbortError",
   });
 });
+
+Deno.test("wasm runs in a worker after it has run in place, which changes the global Worker", async () => {
+  for (const worker of [false, true]) {
+    await using runner = await wasm({ worker }).load(layer());
+    assert.ok("y" in await runner.run(layerInput));
+  }
+});

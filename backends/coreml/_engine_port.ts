@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { PlatformWorker } from "../_platform_worker.ts";
 import { type Answer, answer, type Question, resultOf } from "./_protocol.ts";
 
 /** Puts questions to an engine, one at a time. */
@@ -16,7 +17,10 @@ export interface EnginePort {
 
 /** Starts an engine in a worker of its own. */
 export function workerPort(): Promise<EnginePort> {
-  const worker = new Worker(new URL("./_worker.ts", import.meta.url), { type: "module", name: "coreml" });
+  const worker = new PlatformWorker(new URL("./_worker.ts", import.meta.url), {
+    type: "module",
+    name: "coreml",
+  });
   let pending: PromiseWithResolvers<Answer> | undefined;
   let failure: Error | undefined;
   worker.onmessage = ({ data }) => pending?.resolve(data);

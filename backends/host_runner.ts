@@ -1,0 +1,90 @@
+/**
+ * For a backend of one's own: the whole contract of a {@linkcode Runner}, given a function that computes. Checks and
+ * conversions of inputs, the order of calls, signals, kept outputs and disposal come with it; see
+ * `examples/own_backend.ts`.
+ *
+ * @module
+ */
+import { UnsupportedModelError } from "../core/errors.ts";
+import type { Tensor, TensorData } from "../core/tensor.ts";
+import type { Graph, Operator } from "../graph/graph.ts";
+import { readFloat32 } from "../weights/convert.ts";
+import { dequantised } from "../weights/quantise.ts";
+import { bindGraph, fixedDimensions } from "./_graph_program.ts";
+import { fromPort, type PortTensor, toPort } from "./_port_tensor.ts";
+import { Queue } from "./_queue.ts";
+import { openRunner } from "./_session_runner.ts";
+import type { LoadOptions, PartSource, Port, Runner } from "./backend.ts";
+
+/** A graph that is ready to be interpreted. */
+export interface HostGraph {
+  /** The program. */
+  readonly graph: Graph;
+  /** Its weights in float32, by the names of their values. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * Reads a graph with its weights, all in float32.
+ *
+ * @param backend The backend's name, for errors.
+ * @param operators What it can compute.
+ * @throws {UnsupportedModelError} If the source is no graph, or has an operator that is not listed.
+ * @throws {WeightsError} If the weights are not those that the graph needs.
+ */
+export async function readGraph(
+  source: PartSource,
+  backend: string,
+  operators: readonly Operator[],
+): Promise<HostGraph> {
+  if (source.kind !== "graph") {
+    throw new UnsupportedModelError(`Cannot load a ${source.kind} model on ${backend}: expected a graph.`);
+  }
+  const { graph } = source;
+  const unknown = graph.nodes.find(({ operator }) => !operators.includes(operator));
+  if (unknown !== undefined) {
+    throw new UnsupportedModelError(
+      `Cannot load ${graph.name} on ${backend}: ${unknown.layer} is ${unknown.operator}, expected one of ` +
+        `${operators.join(", ")}.`,
+    );
+  }
+  const bound = dequantised(bindGraph(source, "float32").weights);
+  const weights = new Map<string, Tensor>();
+  for (const { name, key, shape } of graph.weights) {
+    weights.set(name, { data: await readFloat32(bound, key), shape });
+  }
+  return { graph, weights };
+}
+
+/** Computes a graph's outputs by name from its inputs by name. Inputs have the types that the graph declares. */
+export type Compute = (
+  inputs: Readonly<Record<string, Tensor<TensorData>>>,
+) => Promise<Readonly<Record<string, Tensor<TensorData>>>>;
+
+/** Makes the runner of a graph from a function that computes it. */
+export async function hostRunner(
+  { graph }: HostGraph,
+  compute: Compute,
+  { dimensions, signal }: LoadOptions = {},
+): Promise<Runner> {
+  const ports = (values: Graph["inputs"]): Port[] =>
+    values.map(({ name, type, shape }) => ({ name, dtype: type, shape }));
+  const [inputs, outputs] = [ports(graph.inputs), ports(graph.outputs)];
+  const convert = <A, B>(tensors: Readonly<Record<string, A>>, change: (tensor: A, name: string) => B) =>
+    Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, change(tensor, name)]));
+  const program = { name: graph.name, dimensions: fixedDimensions(graph, dimensions) };
+  const open = () =>
+    Promise.resolve({
+      inputs,
+      outputs,
+      async run(feeds: Readonly<Record<string, unknown>>) {
+        const results = await compute(convert(feeds as Record<string, PortTensor>, fromPort));
+        return convert(results, (tensor, name) => {
+          const port = outputs.find((port) => port.name === name)!;
+          return toPort(tensor, { ...port, shape: tensor.shape }, graph.name);
+        });
+      },
+      release: () => Promise.resolve(),
+    });
+  return await openRunner({ program, queue: new Queue(), open }, signal);
+}
