@@ -1,9 +1,17 @@
-/** What ONNX Runtime 1.30's WebGPU provider computes wrongly, and is therefore left to the CPU. */
+/** What a GPU, or ONNX Runtime 1.30's WebGPU provider, cannot do with a model. */
 import { UnsupportedModelError } from "../core/errors.ts";
-import type { GraphProto, NodeProto } from "../graph/onnx_proto.ts";
+import { type GraphProto, type NodeProto, onnxTypes } from "../graph/onnx_proto.ts";
+
+/** Whether a model computes in half precision, for which a GPU needs `shader-f16`. */
+export function usesFloat16({ input, initializer, node }: GraphProto): boolean {
+  const { float16 } = onnxTypes;
+  return input.some(({ type }) => type.tensorType.elemType === float16) ||
+    initializer.some(({ dataType }) => dataType === float16) ||
+    node.some(({ opType, attribute }) => opType === "Cast" && attribute?.some(({ i }) => i === float16));
+}
 
 /**
- * The convolutions that the provider gets wrong: those that read channels three by three although there are more than
+ * The convolutions that the provider gets wrong, to be left to the CPU: those that read channels three by three although there are more than
  * three (6, 9, 15, …: the first layer of an inpainting UNet has 9). On the CPU one of these costs milliseconds.
  *
  * @returns Names of the nodes.

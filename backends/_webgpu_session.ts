@@ -2,8 +2,6 @@
 import type { Tensor as OrtTensor } from "onnxruntime-web";
 import { BackendUnavailableError } from "../core/errors.ts";
 import type { DeviceTensor, Tensor } from "../core/tensor.ts";
-import { decodeModel } from "../graph/onnx_proto.ts";
-import { wrongConvolutions } from "./_webgpu_quirks.ts";
 import { createSession, fromOrt, portsOf, type Runtime, toOrt } from "./_onnxruntime.ts";
 import { fromPort, type PortTensor } from "./_port_tensor.ts";
 import type { Program } from "./_program.ts";
@@ -16,20 +14,21 @@ export interface WebGpuPlace {
   readonly device: GPUDevice;
   /** Serves all work of the runtime instance. */
   readonly queue: Queue;
+  /** Names of the nodes that run on the CPU. */
+  readonly onCpu: readonly string[];
 }
 
 /** Opens a session on a device. */
 export async function openWebGpuSession(program: Program, place: WebGpuPlace): Promise<Session> {
-  const { runtime, device } = place;
+  const { runtime, device, onCpu } = place;
   let lost = false;
   device.lost.then(() => lost = true);
   const untilLost = <T>(work: Promise<T>): Promise<T> => Promise.race([work, loss(device)]);
-  const forceCpuNodeNames = wrongConvolutions(decodeModel(program.model as Uint8Array).graph, program.name);
   const session = await untilLost(createSession(runtime, program, {
     executionProviders: [{
       name: "webgpu",
       device,
-      ...forceCpuNodeNames.length > 0 && { forceCpuNodeNames },
+      ...onCpu.length > 0 && { forceCpuNodeNames: onCpu },
     }],
     preferredOutputLocation: "gpu-buffer",
   }));

@@ -12,6 +12,7 @@
  */
 import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
 import type { OperatorSupport } from "../graph/onnx.ts";
+import { decodeModel } from "../graph/onnx_proto.ts";
 import { bindGraph, memoryProgram } from "./_graph_program.ts";
 import { onnxProgram } from "./_onnx_program.ts";
 import type { Runtime } from "./_onnxruntime.ts";
@@ -19,6 +20,7 @@ import type { Program } from "./_program.ts";
 import { queueOf } from "./_queue.ts";
 import { openRunner } from "./_session_runner.ts";
 import { DeviceSource } from "./_webgpu_device.ts";
+import { usesFloat16, wrongConvolutions } from "./_webgpu_quirks.ts";
 import { openWebGpuSession } from "./_webgpu_session.ts";
 import type { Backend, LoadOptions, PartSource } from "./backend.ts";
 
@@ -54,15 +56,19 @@ export function webgpu({ assets, ...options }: WebGpuOptions = {}): Backend {
     async load(source, load = {}) {
       load.signal?.throwIfAborted();
       const { features } = await devices.get();
-      if (load.dtype === "float16" && !features.has("shader-f16")) {
+      const runtime = await importRuntime(assets);
+      const program = await write(source, load);
+      const { graph } = decodeModel(program.model as Uint8Array);
+      if (usesFloat16(graph) && !features.has("shader-f16")) {
         throw new UnsupportedModelError(
-          `Cannot load in float16 on webgpu: this GPU has no "shader-f16". Use dtype "float32" or "int8".`,
+          `Cannot load ${program.name} on webgpu: it computes in float16, and this GPU has no "shader-f16". ` +
+            `Use dtype "float32" or "int8", or another backend.`,
         );
       }
-      const runtime = await importRuntime(assets);
       const queue = queueOf(runtime);
-      const program = await write(source, load);
-      const open = async () => openWebGpuSession(program, { runtime, queue, device: await devices.get() });
+      const onCpu = wrongConvolutions(graph, program.name);
+      const open = async () =>
+        await openWebGpuSession(program, { runtime, queue, device: await devices.get(), onCpu });
       return await openRunner({ program, queue, open }, load.signal);
     },
   };

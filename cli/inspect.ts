@@ -8,6 +8,7 @@ import { openWeights } from "../weights/open_weights.ts";
 import { localFolder, readJson } from "../parts/model_folder.ts";
 import { sizeOf } from "../core/tensor.ts";
 import type { Weights } from "../weights/weights.ts";
+import { SAMPLERS } from "../samplers/registry.ts";
 import { align } from "./table.ts";
 import { parseArguments, UsageError } from "./usage.ts";
 
@@ -42,8 +43,17 @@ export async function inspect(args: string[]): Promise<void> {
     `${(parameters / 1e6).toFixed(1)} M parameters`,
     `${(bytes / 1e6).toFixed(1)} MB`,
   ]);
-  process.stdout.write(`${align(rows).join("\n")}\n`);
+  const kinds = reports.flatMap(({ component }) => component.match(/^unet_?(.*)$/)?.[1] ?? []);
+  const fitting = SAMPLERS.filter(({ weights }) =>
+    kinds.includes(weights.replaceAll("-", "_")) || !needed.has(weights)
+  );
+  process.stdout.write(
+    `${align(rows).join("\n")}\nsamplers: ${fitting.map(({ name }) => name).join(", ")}\n`,
+  );
 }
+
+/** Weights that a sampler cannot do without. */
+const needed: ReadonlySet<string> = new Set(["progressive-distillation", "ufogen"]);
 
 /** Reads a model folder's configurations and the headers of its weights. */
 export async function inspectModel(path: string, variant?: string): Promise<ComponentReport[]> {

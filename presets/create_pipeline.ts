@@ -13,7 +13,7 @@ import { localFolder, type ModelFolder } from "../parts/model_folder.ts";
 import { resolveModel, type ResolveModelOptions } from "../hub/mod.ts";
 import { decodePicture } from "./decode_picture.ts";
 import { encodeGenerated } from "./encode_generated.ts";
-import { mini } from "./mini.ts";
+import { mini, MINI_DEFAULTS } from "./mini.ts";
 
 /** Options of {@linkcode createPipeline}. */
 export interface CreatePipelineOptions
@@ -64,7 +64,8 @@ export async function openModel(
   if (typeof model !== "string" && "unets" in model) return model;
   const folder = typeof model === "string" ? await findModel(model, options) : model;
   const { backend = auto(), hub: _, ...rest } = options;
-  return await openModelFolder(folder, { backend, ...rest });
+  const opened = await openModelFolder(folder, { backend, ...rest });
+  return model === "mini" ? { ...opened, ...MINI_DEFAULTS } : opened;
 }
 
 /** A folder or file here comes before a name on a hub. */

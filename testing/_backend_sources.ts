@@ -3,6 +3,7 @@ import type { LoadOptions, OnnxSource, PartSource } from "../backends/backend.ts
 import { encodeModel, type ModelProto, onnxTypes } from "../graph/onnx_proto.ts";
 import { type MemoryTensor, memoryWeights } from "../weights/memory.ts";
 import { quantised } from "../weights/quantise.ts";
+import { check } from "./_sampler_world.ts";
 import type { OperatorCase } from "./_backend_operators.ts";
 import {
   type BackendSuite,
@@ -94,17 +95,18 @@ function scaling(stored?: MemoryTensor): PartSource {
   return source(write, stored === undefined ? {} : { "it.weight": stored });
 }
 
-/** Somebody's model: external data, half-precision ports, and an operator that nobody has. */
+/** Somebody's model: external data, ports of another type, and an operator that nobody has. */
 export async function onnx(suite: BackendSuite): Promise<void> {
-  const half = { location: "weights.bin", data: new Uint8Array(Uint16Array.of(0x4000).buffer) };
-  await withRunner(suite, { ...halfDoubling("Mul"), externalData: [half] }, async (runner) => {
-    const exact = { data: Float32Array.of(1, -2, 0.5), shape: [3] };
-    const { y } = await runner.run({ x: exact });
+  const two = suite.dtypes.includes("float16") ? Uint16Array.of(0x4000) : Float32Array.of(2);
+  const file = { location: "weights.bin", data: new Uint8Array(two.buffer) };
+  await withRunner(suite, { ...onnxDoubling(suite, "Mul"), externalData: [file] }, async (runner) => {
+    const { y } = await runner.run({ x: { data: Float32Array.of(1, -2, 0.5), shape: [3] } });
     checkEqual(host(y), { data: Float32Array.of(2, -4, 1), shape: [3] }, suite.tolerance);
+    check(file.data.length === two.byteLength, () => "The load took its external data away.");
   });
   const backend = await suite.create();
-  await checkRejects(() => backend.load(halfDoubling("Mul")), "WeightsError", '"weights.bin"');
-  const unknown = { ...halfDoubling("GroupNorm"), externalData: [half] };
+  await checkRejects(() => backend.load(onnxDoubling(suite, "Mul")), "WeightsError", '"weights.bin"');
+  const unknown = { ...onnxDoubling(suite, "GroupNorm"), externalData: [file] };
   await checkRejects(() => backend.load(unknown), "UnsupportedModelError", "GroupNorm");
   await checkRejects(
     () => backend.load({ kind: "onnx", model: Uint8Array.of(1, 2, 3) }),
@@ -112,21 +114,21 @@ export async function onnx(suite: BackendSuite): Promise<void> {
   );
 }
 
-/** `y = 2·x` in float16, the 2 being external. */
-function halfDoubling(opType: string): OnnxSource {
+/** `y = 2·x` in float16 where the backend has it, else in float32; the 2 is external. */
+function onnxDoubling({ dtypes }: BackendSuite, opType: string): OnnxSource {
+  const type = dtypes.includes("float16") ? "float16" : "float32";
   const port = (name: string) => ({
     name,
-    type: { tensorType: { elemType: onnxTypes.float16, shape: { dim: [{ dimParam: "n" }] } } },
+    type: { tensorType: { elemType: onnxTypes[type], shape: { dim: [{ dimParam: "n" }] } } },
   });
-  const externalData = Object.entries({ location: "weights.bin", offset: "0", length: "2" })
-    .map(([key, value]) => ({ key, value }));
+  const externalData = [{ key: "location", value: "weights.bin" }];
   const model: ModelProto = {
     irVersion: 10,
     opsetImport: [{ version: 21 }, { domain: "com.microsoft", version: 1 }],
     graph: {
-      name: "half",
+      name: "doubling",
       node: [{ opType, domain: opType === "Mul" ? "" : "com.microsoft", input: ["x", "two"], output: ["y"] }],
-      initializer: [{ name: "two", dims: [1], dataType: onnxTypes.float16, externalData, dataLocation: 1 }],
+      initializer: [{ name: "two", dims: [1], dataType: onnxTypes[type], externalData, dataLocation: 1 }],
       input: [port("x")],
       output: [port("y")],
     },
@@ -136,7 +138,7 @@ function halfDoubling(opType: string): OnnxSource {
 
 /** A kind of source that the backend does not run is refused, with those that it does. */
 export async function otherSources(suite: BackendSuite): Promise<void> {
-  const all: readonly PartSource[] = [doubling(), halfDoubling("Mul"), {
+  const all: readonly PartSource[] = [doubling(), onnxDoubling(suite, "Mul"), {
     kind: "coreml",
     path: "absent.mlmodelc",
   }];
