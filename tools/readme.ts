@@ -7,10 +7,19 @@ const path = new URL("../README.md", import.meta.url);
 /** The README with its table as the registry has it. */
 export function withSamplerTable(readme: string): string {
   const rows = SAMPLERS.map(({ name, aliases, paper, evaluations, weights, steps }) =>
-    `| \`${name}\` | ${aliases.slice(0, 2).join(", ")} | ${paper} | ${cost(evaluations)} | ${weights} | ${steps} |`
+    `| \`${name}\` | ${aliases.slice(0, 2).join(", ")} | ${paper} | ${
+      cost(evaluations)
+    } | ${weights} | ${steps} |`
   );
-  const table = ["| name | also known as | source | evaluations of n steps | weights | steps |", "|---|---|---|---|---|---|", ...rows];
-  return readme.replace(/(<!-- samplers -->\n)[^]*?(\n<!-- \/samplers -->)/, (_, start, end) => start + table.join("\n") + end);
+  const table = [
+    "| name | also known as | source | evaluations of n steps | weights | steps |",
+    "|---|---|---|---|---|---|",
+    ...rows,
+  ];
+  return readme.replace(
+    /(<!-- samplers -->\n)[^]*?(\n<!-- \/samplers -->)/,
+    (_, start, end) => start + table.join("\n") + end,
+  );
 }
 
 function cost({ perStep, extra }: SamplerEntry["evaluations"]): string {
