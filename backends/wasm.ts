@@ -9,7 +9,7 @@
  */
 import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
 import type { OperatorSupport } from "../graph/onnx.ts";
-import type { Backend, LoadOptions, PartSource, Runner } from "./backend.ts";
+import type { Backend, LoadOptions, PartSource } from "./backend.ts";
 import { bindGraph, memoryProgram } from "./_graph_program.ts";
 import { checkMemory } from "./memory_plan.ts";
 import { onnxProgram } from "./_onnx_program.ts";

@@ -9,7 +9,6 @@ import {
   type BackendSuite,
   checkEqual,
   checkRejects,
-  doubled,
   doubling,
   host,
   ramp,
