@@ -3,7 +3,7 @@
  * differs between our backends is only which package, which provider, and how weights get there.
  */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-web";
-import { UnsupportedModelError } from "../core/errors.ts";
+import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
 import { type PortData, type PortTensor, viewAs } from "./_port_tensor.ts";
 import type { Program } from "./_program.ts";
 import type { Session } from "./_session.ts";
@@ -19,6 +19,8 @@ export type SessionOptions = InferenceSession.SessionOptions;
  * Opens a session on this thread.
  *
  * @throws {UnsupportedModelError} If the provider lacks an operator of the model.
+ * @throws {BackendUnavailableError} If the runtime has no such provider.
+ * @throws {RangeError} If the memory does not suffice.
  */
 export async function openSession(
   runtime: Runtime,
@@ -32,7 +34,9 @@ export async function openSession(
       const inputs = Object.entries(feeds as Record<string, PortTensor>).map((
         [name, feed],
       ) => [name, toOrt(runtime, feed)]);
-      const outputs = await session.run(Object.fromEntries(inputs));
+      const outputs = await session.run(Object.fromEntries(inputs)).catch((cause) => {
+        throw runtimeError(`Cannot run ${program.name}`, cause);
+      });
       return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, fromOrt(tensor)]));
     },
     release: () => session.release(),
@@ -63,11 +67,22 @@ export async function createSession(
       ? await InferenceSession.create(model, all)
       : await InferenceSession.create(model, all);
   } catch (cause) {
-    const { message } = cause as Error;
-    const lacks = /Could not find an implementation|is not a registered function\/op/.test(message);
-    const ErrorClass = lacks ? UnsupportedModelError : Error;
-    throw new ErrorClass(`Cannot load ${name}: ONNX Runtime says "${message}".`, { cause });
+    throw runtimeError(`Cannot load ${name}`, cause as Error);
   }
+}
+
+/** What the runtime's words mean to a caller. */
+const meanings:
+  readonly (readonly [words: RegExp, meaning: new (message: string, options: ErrorOptions) => Error])[] = [
+    [/Could not find an implementation|is not a registered function\/op/, UnsupportedModelError],
+    [/backend not found|Failed to load shared library|No supported adapters/, BackendUnavailableError],
+    [/bad_alloc|[Ff]ailed to allocate|out of memory/, RangeError],
+  ];
+
+/** An error of the runtime as one of ours. */
+export function runtimeError(action: string, cause: Error): Error {
+  const [, Meaning = Error] = meanings.find(([words]) => words.test(cause.message)) ?? [];
+  return new Meaning(`${action}: ONNX Runtime says "${cause.message.trim()}".`, { cause });
 }
 
 /** A tensor of the runtime over the same memory. */

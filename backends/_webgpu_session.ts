@@ -2,7 +2,7 @@
 import type { Tensor as OrtTensor } from "onnxruntime-web";
 import { BackendUnavailableError } from "../core/errors.ts";
 import type { DeviceTensor, Tensor } from "../core/tensor.ts";
-import { createSession, fromOrt, portsOf, type Runtime, toOrt } from "./_onnxruntime.ts";
+import { createSession, fromOrt, portsOf, type Runtime, runtimeError, toOrt } from "./_onnxruntime.ts";
 import { fromPort, type PortTensor } from "./_port_tensor.ts";
 import type { Program } from "./_program.ts";
 import type { Queue } from "./_queue.ts";
@@ -41,7 +41,10 @@ export async function openWebGpuSession(program: Program, place: WebGpuPlace): P
         name,
         feed instanceof GpuTensor ? feed.tensor : toOrt(runtime, feed as PortTensor),
       ]);
-      const outputs = await untilLost(session.run(Object.fromEntries(inputs)));
+      const running = session.run(Object.fromEntries(inputs)).catch((cause) => {
+        throw runtimeError(`Cannot run ${program.name}`, cause);
+      });
+      const outputs = await untilLost(running);
       const results: Record<string, PortTensor | DeviceTensor> = {};
       for (const [name, tensor] of Object.entries(outputs)) {
         results[name] = keep.has(name) ? new GpuTensor(tensor, place) : await untilLost(download(tensor));

@@ -59,8 +59,9 @@ export type ComputeType = "float32" | "float16" | "int8";
 /** Options of {@linkcode Backend.load}. */
 export interface LoadOptions {
   /**
-   * Arithmetic. `int8` stores weights in 8 bits and computes in float32.
-   * @default {"float32"}
+   * Arithmetic. `int8` stores weights in 8 bits and computes in float32. An ONNX model keeps the types that it was
+   * exported in.
+   * @default {"int8" where the weights are stored in 8 bits, else "float32"}
    */
   readonly dtype?: ComputeType;
   /** Values of symbolic dimensions that will never change, so that the runtime can plan for them. */

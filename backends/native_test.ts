@@ -86,6 +86,11 @@ Deno.test("native reads an ONNX model's external data beside it, also through li
   assert.match(warnings[0]!, /is a link out of its folder/);
 });
 
+Deno.test("native says when a provider is not there", async () => {
+  const load = () => native({ provider: Deno.build.os === "windows" ? "coreml" : "dml" }).load(layer());
+  await assert.rejects(load, { name: "BackendUnavailableError", message: /backend not found/ });
+});
+
 const script = `
   import { native } from "./backends/native.ts";
   import { layer, layerInput } from "./backends/_testing.ts";

@@ -49,7 +49,8 @@ const rules: Readonly<Record<Operator, Rule>> = {
       ? emit.step("InstanceNormalization", node, [grouped, ones, zeros], { epsilon })
       : emit.step("InstanceNormalization", node, [centred(node, emit, grouped, epsilon), ones, zeros]);
     const full = emit.step("Reshape", node, [normal, emit.step("Shape", node, [x!])]);
-    // BatchNormalization of mean 0 and variance 1 is the affine map in one pass: 0.5 to 0.85 of Mul and Add's time.
+    // BatchNormalization of mean 0 and variance 1 is the affine map in one pass. With Mul and Add in its place the
+    // norm takes 1.0 to 2.0 times as long on native, 1.05 on WASM; as GroupNormalization 1.8 to 8 and 1.3 to 2 times.
     const channels = node.inputs[0]!.shape[1] as number;
     const perChannel = [weight!, bias!].map((name) =>
       emit.step("Reshape", node, [name, emit.int64s([channels])])
@@ -72,6 +73,7 @@ const rules: Readonly<Record<Operator, Rule>> = {
       activation: string;
       lengthNorm: boolean;
     };
+    // Decomposed, native takes 1.2 to 1.6 times as long at 1024² and 4096² and as long below; WASM as long at all sizes.
     if (emit.support.multiHeadAttention && activation === "softmax") {
       const inputs = [
         query!,
@@ -108,6 +110,7 @@ const rules: Readonly<Record<Operator, Rule>> = {
     const joined = emit.step("Transpose", node, [mixed], { perm: [0, 2, 1, 3] });
     emit.node("Reshape", node.layer, [joined, emit.int64s([0, 0, -1])], output);
   },
+  // QuickGelu and Sigmoid with Mul take the same time; one node holds one intermediate result less.
   silu(node, emit, [x], output) {
     if (emit.support.quickGelu) return emit.node("QuickGelu", node.layer, [x!], output, { alpha: 1 });
     emit.node("Mul", node.layer, [x!, emit.step("Sigmoid", node, [x!])], output);
@@ -204,7 +207,10 @@ function centred(node: Node, emit: Emitter, x: string, epsilon: number): string 
   return scale === 1 ? difference : emit.step("Mul", node, [difference, emit.floats([scale])]);
 }
 
-/** x · weightᵀ. The runtime packs the weight at load in either form, so nothing is transposed at run time. */
+/**
+ * x · weightᵀ. The runtime packs the weight at load in either form, and they are equally fast (so is Gemm), but the
+ * transposed copy of the second one is made in memory first.
+ */
 function transposedProduct(node: Node, emit: Emitter, x: string, weight: string, output: string): void {
   if (emit.support.fusedMatMul) {
     return emit.node("FusedMatMul", node.layer, [x, weight], output, { transB: 1 });
