@@ -27,16 +27,23 @@ export interface DeviceSourceOptions {
   readonly software?: boolean;
 }
 
+/** A device in use. */
+export interface LiveDevice {
+  readonly device: GPUDevice;
+  /** Fires with a `BackendUnavailableError` when the device is lost. */
+  readonly lost: AbortSignal;
+  /** Only held: Deno ends with a panic when a device is asked for an adapter that has been collected. */
+  readonly adapter?: GPUAdapter;
+}
+
 /** Gives a device that works. */
 export class DeviceSource {
   readonly #options: DeviceSourceOptions;
-  /** Deno ends with a panic when something asks a device for its adapter and that has been collected. */
-  readonly #adapters = new WeakMap<GPUDevice, GPUAdapter>();
-  #current: Promise<GPUDevice> | undefined;
+  #current: Promise<LiveDevice> | undefined;
 
   constructor(options: DeviceSourceOptions) {
     this.#options = options;
-    if (options.device !== undefined) this.#hold(Promise.resolve(options.device));
+    if (options.device !== undefined) this.#hold(Promise.resolve(watch(options.device)));
   }
 
   /**
@@ -44,25 +51,33 @@ export class DeviceSource {
    *
    * @throws {BackendUnavailableError} If this machine has no WebGPU.
    */
-  get(): Promise<GPUDevice> {
-    return this.#current ?? this.#hold(this.#request());
+  get(): Promise<LiveDevice> {
+    return this.#current ?? this.#hold(request(this.#options));
   }
 
-  #hold(device: Promise<GPUDevice>): Promise<GPUDevice> {
-    this.#current = device;
+  #hold(current: Promise<LiveDevice>): Promise<LiveDevice> {
+    this.#current = current;
     const forget = () => {
-      if (this.#current === device) this.#current = undefined;
+      if (this.#current === current) this.#current = undefined;
     };
-    device.then(({ lost }) => lost.then(forget), forget);
-    return device;
+    current.then(({ lost }) => lost.addEventListener("abort", forget), forget);
+    return current;
   }
+}
 
-  async #request(): Promise<GPUDevice> {
-    const adapter = await requestAdapter(this.#options);
-    const device = await requestDevice(adapter);
-    this.#adapters.set(device, adapter);
-    return device;
-  }
+function watch(device: GPUDevice, adapter?: GPUAdapter): LiveDevice {
+  const controller = new AbortController();
+  device.lost.then(({ message }) => {
+    const reason = message === "" ? "" : `: ${message}`;
+    const next = "The next call starts on a fresh one.";
+    controller.abort(new BackendUnavailableError(`The GPU device was lost${reason}. ${next}`));
+  });
+  return { device, lost: controller.signal, ...adapter !== undefined && { adapter } };
+}
+
+async function request(options: DeviceSourceOptions): Promise<LiveDevice> {
+  const adapter = await requestAdapter(options);
+  return watch(await requestDevice(adapter), adapter);
 }
 
 async function requestAdapter(

@@ -1,17 +1,16 @@
 /** Sessions of ONNX Runtime's WebGPU provider: outputs are made in GPU buffers and may stay there. */
 import type { Tensor as OrtTensor } from "onnxruntime-web";
-import { BackendUnavailableError } from "../core/errors.ts";
 import type { DeviceTensor, Tensor } from "../core/tensor.ts";
 import { createSession, fromOrt, portsOf, type Runtime, runtimeError, toOrt } from "./_onnxruntime.ts";
 import { fromPort, type PortTensor } from "./_port_tensor.ts";
 import type { Program } from "./_program.ts";
-import type { Queue } from "./_queue.ts";
+import { abandonable, type Queue } from "./_queue.ts";
 import type { Session } from "./_session.ts";
+import type { LiveDevice } from "./_webgpu_device.ts";
 
 /** Where a session runs. */
-export interface WebGpuPlace {
+export interface WebGpuPlace extends LiveDevice {
   readonly runtime: Runtime;
-  readonly device: GPUDevice;
   /** Serves all work of the runtime instance. */
   readonly queue: Queue;
   /** Names of the nodes that run on the CPU. */
@@ -20,18 +19,16 @@ export interface WebGpuPlace {
 
 /** Opens a session on a device. */
 export async function openWebGpuSession(program: Program, place: WebGpuPlace): Promise<Session> {
-  const { runtime, device, onCpu } = place;
-  let lost = false;
-  device.lost.then(() => lost = true);
-  const untilLost = <T>(work: Promise<T>): Promise<T> => Promise.race([work, loss(device)]);
-  const session = await untilLost(createSession(runtime, program, {
+  const { runtime, device, lost, onCpu } = place;
+  const opening = createSession(runtime, program, {
     executionProviders: [{
       name: "webgpu",
       device,
       ...onCpu.length > 0 && { forceCpuNodeNames: onCpu },
     }],
     preferredOutputLocation: "gpu-buffer",
-  }));
+  });
+  const session = await abandonable(opening, lost);
   return {
     ...portsOf(session),
     accepts: (tensor, port) =>
@@ -44,14 +41,16 @@ export async function openWebGpuSession(program: Program, place: WebGpuPlace): P
       const running = session.run(Object.fromEntries(inputs)).catch((cause) => {
         throw runtimeError(`Cannot run ${program.name}`, cause);
       });
-      const outputs = await untilLost(running);
+      const outputs = await abandonable(running, lost);
       const results: Record<string, PortTensor | DeviceTensor> = {};
       for (const [name, tensor] of Object.entries(outputs)) {
-        results[name] = keep.has(name) ? new GpuTensor(tensor, place) : await untilLost(download(tensor));
+        results[name] = keep.has(name)
+          ? new GpuTensor(tensor, place)
+          : await abandonable(download(tensor), lost);
       }
       return results;
     },
-    isLost: () => lost,
+    isLost: () => lost.aborted,
     release: () => session.release(),
   };
 }
@@ -60,14 +59,6 @@ export async function openWebGpuSession(program: Program, place: WebGpuPlace): P
 async function download(tensor: OrtTensor): Promise<PortTensor> {
   await tensor.getData(true);
   return fromOrt(tensor);
-}
-
-/** Rejects when the device is lost. */
-async function loss(device: GPUDevice): Promise<never> {
-  const { message } = await device.lost;
-  throw new BackendUnavailableError(
-    `The GPU device was lost${message === "" ? "" : `: ${message}`}. The next call starts on a fresh one.`,
-  );
 }
 
 /** A tensor in a GPU buffer. */
@@ -95,8 +86,8 @@ class GpuTensor implements DeviceTensor {
 
   async read(): Promise<Tensor> {
     const { tensor, type, shape } = this;
-    const { device, queue } = this.#place;
-    const data = await queue.run(() => Promise.race([tensor.getData(), loss(device)]));
+    const { lost, queue } = this.#place;
+    const data = await queue.run(() => abandonable(tensor.getData(), lost));
     const host = fromPort(fromOrt({ type, data, dims: shape } as OrtTensor));
     return { data: Float32Array.from<number | bigint>(host.data, Number), shape };
   }

@@ -55,7 +55,7 @@ export function webgpu({ assets, ...options }: WebGpuOptions = {}): Backend {
     name: "webgpu",
     async load(source, load = {}) {
       load.signal?.throwIfAborted();
-      const { features } = await devices.get();
+      const { device: { features } } = await devices.get();
       const runtime = await importRuntime(assets);
       const program = await write(source, load);
       const { graph } = decodeModel(program.model as Uint8Array);
@@ -68,7 +68,7 @@ export function webgpu({ assets, ...options }: WebGpuOptions = {}): Backend {
       const queue = queueOf(runtime);
       const onCpu = wrongConvolutions(graph, program.name);
       const open = async () =>
-        await openWebGpuSession(program, { runtime, queue, device: await devices.get(), onCpu });
+        await openWebGpuSession(program, { ...await devices.get(), runtime, queue, onCpu });
       return await openRunner({ program, queue, open }, load.signal);
     },
   };
