@@ -20,6 +20,9 @@ import { readLora } from "./read_lora.ts";
 /** Writes the whole graphs of a model's networks, with ports where a hook is given. */
 export type LoraNetworks = Readonly<Record<LoraTarget, (hook?: LayerHook) => Graph>>;
 
+/** Opens the file of a LoRA. */
+export type LoraFileOpener = (source: LoraInput["source"]) => Promise<Weights & AsyncDisposable>;
+
 /** What a change of LoRAs comes to. */
 export interface LoraChange {
   /** Keys of the files that belong to no module of the model; without `strict: false` they are an error. */
@@ -48,12 +51,18 @@ export interface ModelLoras {
   inputs?(ports: readonly LoraPort[], target: LoraTarget): Record<string, Tensor>;
 }
 
+/** Options of {@linkcode modelLoras}. */
+export interface ModelLorasOptions {
+  /** Which ports the networks have; without them LoRAs are merged. */
+  readonly ports?: LoraPorts | undefined;
+  /** How a file is opened. @default {openSafetensors} */
+  readonly open?: LoraFileOpener;
+}
+
 const targets = ["unet", "textEncoder"] as const;
 
 /**
  * Makes the LoRAs of a model; there are none at first.
- *
- * @param ports Which ports the networks have; without them LoRAs are merged.
  *
  * @example
  * ```ts ignore
@@ -65,7 +74,10 @@ const targets = ["unet", "textEncoder"] as const;
  * if (stale.has("unet")) await unetPart.release();
  * ```
  */
-export function modelLoras(networks: LoraNetworks, ports?: LoraPorts): ModelLoras {
+export function modelLoras(
+  networks: LoraNetworks,
+  { ports, open = openSafetensors }: ModelLorasOptions = {},
+): ModelLoras {
   const modules = { unet: loraModules(networks.unet()), textEncoder: loraModules(networks.textEncoder()) };
   const hook = ports && loraHook(ports);
   const hot = hook && { unet: networks.unet(hook).inputs, textEncoder: networks.textEncoder(hook).inputs };
@@ -104,7 +116,7 @@ export function modelLoras(networks: LoraNetworks, ports?: LoraPorts): ModelLora
   };
 
   async function openLora(source: LoraInput["source"], strict: boolean): Promise<Lora> {
-    await using file = await openSafetensors(source);
+    await using file = await open(source);
     return await readLora(file, modules, { strict });
   }
 }

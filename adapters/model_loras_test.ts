@@ -30,7 +30,7 @@ Deno.test("without ports LoRAs are merged, and only the networks that change are
 });
 
 Deno.test("with ports nothing is stale; programs get the values that they have ports for", async () => {
-  const loras = modelLoras(networks, { modules: "attention", rank: 2 });
+  const loras = modelLoras(networks, { ports: { modules: "attention", rank: 2 } });
   assert.equal(loras.weights, undefined);
   const { inputs: ports } = networks.unet(loras.hook!("unet"));
   const up = () => loras.inputs!(ports, "unet")[`lora.${query}.up`]!.data[0];
@@ -46,7 +46,7 @@ Deno.test("with ports nothing is stale; programs get the values that they have p
 });
 
 Deno.test("after an error the present LoRAs stay", async () => {
-  const loras = modelLoras(networks, { modules: "attention", rank: 2 });
+  const loras = modelLoras(networks, { ports: { modules: "attention", rank: 2 } });
   const { inputs: ports } = networks.unet(loras.hook!("unet"));
   const [good, large] = [await file(2), await file(3)];
   await loras.set([{ source: good }]);

@@ -68,14 +68,20 @@ export async function quantizeModel(
   for (const component of [...components].sort()) {
     await using weights = await openWeights(join(path, component), variant === undefined ? {} : { variant });
     const before = [...weights.names()].reduce((sum, name) => sum + weights.info(name)!.byteLength, 0);
-    const target = join(
-      out,
-      component,
-      component.startsWith("text_encoder") ? "model.safetensors" : "diffusion_pytorch_model.safetensors",
-    );
+    const name = stemOf(component);
+    const target = join(out, component, `${name}.safetensors`);
     await mkdir(dirname(target), { recursive: true });
-    await writeSafetensors(target, dtype === "int8" ? quantised(weights) : castWeights(weights, "F16"));
+    const small = dtype === "int8" && name !== loraStem ? quantised(weights) : castWeights(weights, "F16");
+    await writeSafetensors(target, small);
     sizes.push({ component, before, after: (await stat(target)).size });
   }
   return sizes;
+}
+
+/** A LoRA's factors stay in half precision: what is read and multiplied once has no use for 8 bits. */
+const loraStem = "pytorch_lora_weights";
+
+function stemOf(component: string): string {
+  if (component.startsWith("lora_")) return loraStem;
+  return component.startsWith("text_encoder") ? "model" : "diffusion_pytorch_model";
 }

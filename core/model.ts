@@ -59,7 +59,7 @@ export interface Model {
 
 /** A LoRA to use. */
 export interface LoraInput {
-  /** Path of a safetensors file, or its bytes. */
+  /** Path of a safetensors file, its bytes, or the name of one that the model carries (`lora_<name>/` in its folder). */
   readonly source: string | Uint8Array | Blob;
   /** How much of it, for both networks or for each; may be negative. @default {1} */
   readonly scale?: number | { readonly unet: number; readonly textEncoder: number };

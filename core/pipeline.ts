@@ -106,6 +106,8 @@ export class Pipeline implements AsyncDisposable {
     const { schedule } = this.model;
     const unet = this.model.unets.get(run.kind)!;
     const guided = run.guidance > 1 && unet.config.timeCondProjDim === undefined;
+    const loading = this.#options.keep === "phase" ? undefined : unet.part.get(); // while the prompt is encoded
+    loading?.catch(() => {}); // reported where it is waited for
     const { conditional, unconditional } = await this.#encode(run, guided, options, clock);
     const noise = runNoise(run);
     const vae = () => clock.load(this.model.vae.get());
@@ -117,7 +119,7 @@ export class Pipeline implements AsyncDisposable {
     let latents: Latent = start.noise;
     {
       await using denoiser = await RowGroups.prepare({
-        unet: await clock.load(unet.part.get()),
+        unet: await clock.load(loading ?? unet.part.get()),
         conditional,
         run,
         schedule,

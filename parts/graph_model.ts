@@ -19,6 +19,7 @@ import type { Weights } from "../weights/weights.ts";
 import { checkUnet } from "./_check_model.ts";
 import { readLatentToRgb } from "./_latent_to_rgb.ts";
 import { modelControls } from "./_model_controls.ts";
+import { modelLoraFiles } from "./_model_loras.ts";
 import type { Json, ModelFolder } from "./model_folder.ts";
 import type { OpenModelOptions } from "./open_options.ts";
 import { modelDefaults } from "./_model_defaults.ts";
@@ -67,7 +68,7 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
   const loras = modelLoras({
     unet: (hook) => unet(unetConfig, hook === undefined ? {} : { hook }),
     textEncoder: (hook) => clipText(textConfig, hook === undefined ? {} : { hook }),
-  }, loraPorts);
+  }, { ports: loraPorts, open: modelLoraFiles(source) });
   const load = (weights: Weights) => (graph: Graph): Promise<Runner> =>
     backend.load({ kind: "graph", graph, weights }, { dtype });
   /** Quantised first: what a LoRA changes then stays in half precision. */

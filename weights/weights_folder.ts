@@ -29,8 +29,8 @@ export interface OpenWeightsOptions {
   readonly variant?: string;
 }
 
-/** What components' weights are called before any suffix: diffusers' networks, then transformers'. */
-const stems = ["diffusion_pytorch_model", "model"];
+/** What components' weights are called before any suffix: diffusers' networks, transformers', diffusers' LoRAs. */
+const stems = ["diffusion_pytorch_model", "model", "pytorch_lora_weights"];
 
 /**
  * Opens the weights in a component's folder: one `.safetensors` file, or an index with its shards.

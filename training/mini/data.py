@@ -10,11 +10,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """latents [n, 8, 16, 16], ids [n, 32], layout [n, 2, 8, 8] (kind + 1 and colour + 1, 0 for nothing)."""
+    """latents [n, 8, 16, 16], ids [n, 32], layout [n, 2, 8, 8] (kind + 1 and colour + 1, 0 for nothing), edges [n, 1, 128, 128] in {0, 1} or None."""
 
     latents: Tensor
     ids: Tensor
     layout: Tensor
+    edges: Tensor | None
 
 
 class Latents:
@@ -41,4 +42,5 @@ class Latents:
         pick = lambda key: numpy.stack([self.shards[r // each][key][r % each] for r in rows])
         ids = numpy.stack([self.shards[r // each]["ids"][r % each, w] for r, w in zip(rows, which)])
         put = lambda array, dtype: torch.from_numpy(array).to(device, dtype)
-        return Batch(put(pick("latents"), torch.float32), put(ids, torch.long), put(pick("layouts"), torch.long))
+        edges = put(numpy.unpackbits(pick("edges"), axis=-1)[:, None], torch.float32) if "edges" in self.shards[0] else None
+        return Batch(put(pick("latents"), torch.float32), put(ids, torch.long), put(pick("layouts"), torch.long), edges)

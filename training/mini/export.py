@@ -28,7 +28,11 @@ def write_json(path: Path, value: dict) -> None:
 def write_part(folder: Path, config: dict, weights: dict[str, Tensor], name: str = "diffusion_pytorch_model.safetensors") -> None:
     """A part's config and its weights in half precision."""
     write_json(folder / "config.json", config)
-    save_file({k: v.detach().cpu().to(torch.float16).contiguous() for k, v in weights.items()}, folder / name, {"format": "pt"})
+    save_half(folder / name, weights)
+
+
+def save_half(path: Path, weights: dict[str, Tensor]) -> None:
+    save_file({k: v.detach().cpu().to(torch.float16).contiguous() for k, v in weights.items()}, path, {"format": "pt"})
 
 
 def write_frame(folder: Path) -> None:

@@ -1,5 +1,7 @@
 """The whole model in memory for the diffusion stages: frozen text encoder and VAE, and networks bound to prompts."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
@@ -44,12 +46,12 @@ class Frozen:
         return (torch.cat(parts).float() / 2 + 0.5).clamp(0, 1)
 
 
-def bind(net: UNet, context: Tensor, condition: Tensor | None = None):
+def bind(net: UNet, context: Tensor, condition: Tensor | None = None, control: Sequence[Tensor] | None = None):
     """A network with its prompt: (x, t) to v in float32."""
 
     def predict(x: Tensor, t: Tensor) -> Tensor:
         with autocast():
-            return net(x, t, context, condition).float()
+            return net(x, t, context, condition, control=control).float()
 
     return predict
 

@@ -53,7 +53,8 @@ class Run:
                     optimizer.load_state_dict(state["optimizers"][key])
             self.count = state["count"]
         if WORKERS > 1:
-            distributed.init_process_group("nccl" if DEVICE.type == "cuda" else "gloo")
+            if not distributed.is_initialized():
+                distributed.init_process_group("nccl" if DEVICE.type == "cuda" else "gloo")
             for module in [*modules.values(), *self.ema.values()]:
                 for tensor in module.state_dict().values():
                     distributed.broadcast(tensor, 0)
@@ -75,23 +76,25 @@ class Run:
         """Number of the batch that this worker is to take now."""
         return self.count * WORKERS + RANK
 
-    def _average(self) -> None:
-        gradients = [p.grad for m in self.modules.values() for p in m.parameters() if p.grad is not None]
+    def _average(self, modules: list[nn.Module]) -> None:
+        gradients = [p.grad for m in modules for p in m.parameters() if p.grad is not None]
         flat = torch.cat([g.flatten() for g in gradients])
         distributed.all_reduce(flat)
         for gradient, mean in zip(gradients, (flat / WORKERS).split([g.numel() for g in gradients])):
             gradient.copy_(mean.view_as(gradient))
 
-    def descend(self, loss: torch.Tensor, clip: float = 1.0) -> None:
-        """One step of every optimizer down the gradient of `loss`, its norm clipped."""
-        for optimizer in self.optimizers.values():
+    def descend(self, loss: torch.Tensor, clip: float = 1.0, only: str | None = None) -> None:
+        """One step of every optimizer down the gradient of `loss`, its norm clipped; or of module `only` with the optimizer of its name."""
+        optimizers = [o for name, o in self.optimizers.items() if only in (None, name)]
+        modules = [m for name, m in self.modules.items() if only in (None, name)]
+        for optimizer in optimizers:
             optimizer.zero_grad()
         loss.backward()
         if WORKERS > 1:
-            self._average()
-        for module in self.modules.values():
+            self._average(modules)
+        for module in modules:
             torch.nn.utils.clip_grad_norm_(module.parameters(), clip)
-        for optimizer in self.optimizers.values():
+        for optimizer in optimizers:
             optimizer.step()
 
     @torch.no_grad()

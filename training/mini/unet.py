@@ -8,6 +8,7 @@ Fields added to diffusers' config, with the defaults that reproduce it: `separab
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -112,19 +113,25 @@ class UNet(nn.Module):
         self.conv_norm_out = nn.GroupNorm(c["norm_num_groups"], running, c["norm_eps"])
         self.conv_out = nn.Conv2d(running, c["out_channels"], 3, padding=1)
 
-    def forward(self, sample: Tensor, timestep: Tensor, context: Tensor, condition: Tensor | None = None, features: bool = False) -> Tensor:
+    def forward(
+        self, sample: Tensor, timestep: Tensor, context: Tensor, condition: Tensor | None = None, features: bool = False,
+        control: Sequence[Tensor] | None = None,
+    ) -> Tensor:
         """sample [n, c, h, w], timestep [n], context [n, tokens, dim], condition [n, time_cond_proj_dim] to [n, c, h, w].
 
-        With `features` it also gives the mid block's output, for auxiliary losses.
+        With `features` it also gives the mid block's output, for auxiliary losses. `control` is added at the end of each
+        level of the encoder, one tensor a level.
         """
         c = self.config
         timestep = timestep.to(sample.device).expand(len(sample))
         time = self.time_embedding(sinusoid(timestep, c["block_out_channels"][0], c["flip_sin_to_cos"], c["freq_shift"]), condition)
         x = self.conv_in(sample)
         skips = [x] if self.by_layer else []
-        for block in self.down_blocks:
+        for level, block in enumerate(self.down_blocks):
             for i in range(len(block.resnets)):
                 x = block.layer(i, x, time, context)
+                if control is not None and i == len(block.resnets) - 1:
+                    x = x + control[level]
                 if self.by_layer:
                     skips.append(x)
             if not self.by_layer:
