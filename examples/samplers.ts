@@ -1,6 +1,6 @@
 // One prompt, one seed, every sampler on one sheet: deno run -A examples/samplers.ts
 import { BASE, createPipeline, type Image } from "@mobile-diffusion/sdk";
-import { encodeImage } from "@mobile-diffusion/sdk/image";
+import { contactSheet, encodeImage } from "@mobile-diffusion/sdk/image";
 import { SAMPLERS } from "@mobile-diffusion/sdk/samplers";
 import { writeFile } from "node:fs/promises";
 
@@ -20,18 +20,4 @@ for (const { name, paper, steps: usual, create } of SAMPLERS) {
     `${pictures.length}. ${name}, ${steps} steps, ${(milliseconds.denoise / 1000).toFixed(1)} s (${paper})`,
   );
 }
-await writeFile("samplers.png", await encodeImage(sheet(pictures, 5), "png"));
-
-/** Pictures of one size side by side, in rows. */
-function sheet(pictures: readonly Image[], columns: number): Image {
-  const { width, height } = pictures[0]!;
-  const [across, down] = [columns * width, Math.ceil(pictures.length / columns) * height];
-  const data = new Uint8Array(3 * across * down).fill(255);
-  pictures.forEach((picture, i) => {
-    const corner = Math.floor(i / columns) * height * across + (i % columns) * width;
-    for (let y = 0; y < height; y++) {
-      data.set(picture.data.subarray(3 * y * width, 3 * (y + 1) * width), 3 * (corner + y * across));
-    }
-  });
-  return { width: across, height: down, data };
-}
+await writeFile("samplers.png", await encodeImage(contactSheet(pictures, { columns: 5 }), "png"));

@@ -6,6 +6,7 @@
 export type { Image } from "../core/image.ts";
 export type { Tensor, TensorData } from "../core/tensor.ts";
 export * from "./canny.ts";
+export * from "./contact_sheet.ts";
 export * from "./decode_image.ts";
 export * from "./encode_image.ts";
 export * from "./mask.ts";

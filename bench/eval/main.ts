@@ -1,71 +1,117 @@
 /**
- * `deno task eval [--prompts N] [--seeds N] [--backend NAME] [--json]`: generates from held-out prompts in every
- * regime that the embedded model has weights for, and scores the six tags.
+ * `deno task eval [--prompts N] [--seeds N] [--backend NAME] [--softmax] [--json]`: generates from held-out prompts in
+ * every regime that the embedded model has weights for, and scores the six tags. `--softmax` scores the base from
+ * before ReLU attention instead, whose weights are kept in `training/ablation`.
  */
 import { backendByName } from "../../cli/choices.ts";
 import { parseArguments } from "../../cli/usage.ts";
 import { BASE } from "../../core/model.ts";
 import type { Sampler } from "../../core/sampler.ts";
-import { createPipeline } from "../../mod.ts";
-import { ddim, progressiveDistillation, ufogen } from "../../samplers/mod.ts";
-import { loadDetector } from "./detector.ts";
+import { graphCost } from "../../graph/mod.ts";
+import { createPipeline, type Pipeline } from "../../mod.ts";
+import { readUnetConfig, unet } from "../../models/mod.ts";
+import { type Json, type ModelFolder, readJson } from "../../parts/model_folder.ts";
+import { localFolder } from "../../parts/mod.ts";
+import { mini, MINI_DEFAULTS } from "../../presets/mini.ts";
+import { openModelFolder } from "../../parts/open_model.ts";
+import { calibrate } from "./calibration.ts";
+import { type Detector, loadDetector } from "./detector.ts";
+import { regimesOf } from "./regimes.ts";
+import { readOracleScenes, readRequests, TAGS } from "./scenes.ts";
 import { proportion, type Request, sharpness, shows } from "./score.ts";
-
-/** The tags of GenEval, in its order. */
-const tags = ["single_object", "two_object", "counting", "colors", "position", "color_attr"];
-const regimes: readonly Sampler[] = [
-  ddim({ steps: 50 }),
-  progressiveDistillation({ steps: 8 }),
-  ufogen({ steps: 1 }),
-];
 
 const given = parseArguments(Deno.args, {
   prompts: { type: "string" },
   seeds: { type: "string" },
   backend: { type: "string" },
+  softmax: { type: "boolean" },
   json: { type: "boolean" },
 });
 const perTag = given.number("prompts") ?? 80;
 const seeds = given.number("seeds") ?? 4;
 const backend = backendByName(given.text("backend") ?? "native");
+const folder = given.flag("softmax") ? await softmaxFolder() : await mini();
 
-const requests = (await Deno.readTextFile(new URL("../../training/detector/prompts.jsonl", import.meta.url)))
-  .trim().split("\n").map((line) => JSON.parse(line) as Request);
-const groups = Map.groupBy(requests, ({ tag, unseen }) => unseen ? `${tag} unseen` : tag);
-
+const groups = Map.groupBy(await readRequests(), ({ tag, unseen }) => unseen ? `${tag} unseen` : tag);
+const scenes = await readOracleScenes();
+const oracleSharpness = mean(scenes.map(({ picture }) => sharpness(picture)));
 await using detector = await loadDetector(backend);
-await using pipeline = await createPipeline({ backend });
+const model = { ...await openModelFolder(folder, { backend }), ...MINI_DEFAULTS };
+await using pipeline = await createPipeline({ model });
 const rows: Record<string, string | number>[] = [];
-for (const sampler of regimes.filter(({ trainedFor }) => pipeline.model.unets.has(trainedFor ?? BASE))) {
+for (const sampler of regimesOf(model)) rows.push(await scoreRegime(pipeline, detector, sampler));
+const calibration = await calibrate(detector, scenes);
+if (given.flag("json")) console.log(JSON.stringify({ regimes: rows, calibration }));
+else {
+  console.table(rows);
+  console.log("The judge itself, on 48 pictures of the renderer:");
+  console.table(calibration);
+}
+
+async function scoreRegime(
+  pipeline: Pipeline,
+  detector: Detector,
+  sampler: Sampler,
+): Promise<Record<string, string | number>> {
   const row: Record<string, string | number> = { regime: `${sampler.name} ${sampler.steps}` };
   const [times, edges, seen]: number[][] = [[], [], []];
   for (const [group, members] of groups) {
+    const { right, shown } = await scoreGroup(members.slice(0, perTag));
+    const { share, low, high } = proportion(right, shown);
+    row[group] = `${share.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
+    if (TAGS.includes(group)) seen!.push(share);
+  }
+  const kind = sampler.trainedFor ?? BASE;
+  const { config } = pipeline.model.unets.get(kind)!;
+  const guided = config.timeCondProjDim === undefined && (sampler.guidance ?? model.guidance) > 1;
+  row["mean of tags"] = mean(seen!).toFixed(3);
+  row["sharpness, of the oracle's"] = (mean(edges!) / oracleSharpness).toFixed(2);
+  row["evaluations"] = sampler.steps * (guided ? 2 : 1);
+  row["ms an image"] = Math.round(mean(times!));
+  return { ...row, ...await costOf(kind) };
+
+  async function scoreGroup(requests: readonly Request[]) {
     let right = 0;
-    const chosen = members.slice(0, perTag);
-    for (const request of chosen) {
-      const { images, milliseconds } = await pipeline.generate({
-        prompt: request.prompt,
-        sampler,
-        seed: 1,
-        count: seeds,
-      });
+    for (const request of requests) {
+      const options = { prompt: request.prompt, sampler, seed: 1, count: seeds };
+      const { images, milliseconds } = await pipeline.generate(options);
       times!.push(milliseconds.total / seeds);
       for (const image of images) {
         edges!.push(sharpness(image));
         if (shows(await detector.detect(image), request)) right++;
       }
     }
-    const { share, low, high } = proportion(right, chosen.length * seeds);
-    row[group] = `${share.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
-    if (tags.includes(group)) seen!.push(share);
+    return { right, shown: requests.length * seeds };
   }
-  row["mean of tags"] = mean(seen!).toFixed(3);
-  row["sharpness"] = mean(edges!).toFixed(4);
-  row["ms an image"] = Math.round(mean(times!));
-  rows.push(row);
 }
-if (given.flag("json")) console.log(JSON.stringify(rows));
-else console.table(rows);
+
+/** Parameters and multiply-adds of one evaluation. */
+async function costOf(kind: string): Promise<{ parameters: string; "multiply-adds": string }> {
+  const component = kind === BASE ? "unet" : `unet_${kind.replaceAll("-", "_")}`;
+  const config: Json = await readJson(folder, `${component}/config.json`);
+  const cost = graphCost(unet(readUnetConfig(config)), { rows: 1, height: 16, width: 16, tokens: 32 }).get("")!;
+  const million = (count: number) => `${(count / 1e6).toFixed(2)} M`;
+  return {
+    "parameters": million(cost.parameters),
+    "multiply-adds": million(cost.multiplyAdds + cost.attentionMultiplyAdds),
+  };
+}
+
+/** The embedded model with the base from before ReLU attention, and no other UNets. */
+async function softmaxFolder(): Promise<ModelFolder> {
+  const [own, kept] = [
+    await mini(),
+    await localFolder(new URL("../../training/ablation", import.meta.url).pathname),
+  ];
+  const from = (path: string) => path.startsWith("unet/") ? kept : own;
+  return {
+    ...own,
+    files: new Set([...[...own.files].filter((path) => !/^unet(_|\/)/.test(path)), ...kept.files]),
+    source: (path) => from(path).source(path),
+    read: (path) => from(path).read(path),
+    weights: (component, options) => from(`${component}/`).weights(component, options),
+  };
+}
 
 function mean(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0) / values.length;
