@@ -1,9 +1,12 @@
 /** The embedded model. */
 import assert from "node:assert/strict";
+import type { Backend } from "../backends/backend.ts";
 import { native } from "../backends/native.ts";
 import { wasm } from "../backends/wasm.ts";
-import { createPipeline } from "../mod.ts";
-import { ddim, ufogen } from "../samplers/mod.ts";
+import { loadDetector } from "../bench/eval/detector.ts";
+import { regimesOf } from "../bench/eval/regimes.ts";
+import { createPipeline, type Sampler } from "../mod.ts";
+import { ddim, lcm, progressiveDistillation, ufogen } from "../samplers/mod.ts";
 import { embeddedModules } from "../tools/embed.ts";
 
 const prompt = "a red house under a yellow moon";
@@ -17,44 +20,79 @@ Deno.test("the modules that carry the embedded model are made from its files", a
 
 Deno.test("the embedded model is small enough for a registry", async () => {
   let size = 0;
-  for (const component of ["text_encoder", "unet", "unet_progressive_distillation", "unet_ufogen", "vae"]) {
-    size += await Deno.stat(new URL(`../assets/mini/${component}.ts`, import.meta.url)).then(
-      ({ size }) => size,
-      () => 0,
-    );
-  }
+  const assets = new URL("../assets/mini/", import.meta.url);
+  for (const name of embeddedModules().keys()) size += (await Deno.stat(new URL(name, assets))).size;
   assert.ok(size < 15e6, `${size} bytes of modules, at most 15 MB leave room under the limit of 20 MB`);
 });
 
-Deno.test("the same seed is the same picture on wasm and native", async () => {
-  const pictures = async (backend: ReturnType<typeof wasm>) => {
+Deno.test("the same seed is the same picture on wasm and native, in one step and in many", async () => {
+  const pictures = async (backend: Backend) => {
     await using pipeline = await createPipeline({ backend });
-    const run = async (steps: number) => {
-      const { images: [image] } = await pipeline.generate({
-        prompt,
-        sampler: ddim({ steps }),
-        guidance: 3,
-        seed: 7,
-      });
-      return image!.data;
-    };
-    return [await run(1), await run(50)] as const;
+    const run = async (sampler: Sampler) =>
+      (await pipeline.generate({ prompt, sampler, seed: 7 })).images[0]!.data;
+    return [
+      await run(ufogen()),
+      await run(progressiveDistillation({ steps: 8 })),
+      await run(ddim({ steps: 50 })),
+    ];
   };
   const [onWasm, onNative] = [await pictures(wasm()), await pictures(native())];
-  const differences = (i: 0 | 1) => Array.from(onWasm[i], (value, j) => Math.abs(value - onNative[i][j]!));
-  const most = differences(0).reduce((a, b) => Math.max(a, b));
-  const mean = differences(1).reduce((a, b) => a + b) / onWasm[1].length;
+  const [one, eight, fifty] = onWasm.map((data, i) =>
+    Array.from(data, (value, j) => Math.abs(value - onNative[i]![j]!))
+  );
+  const most = one!.reduce((a, b) => Math.max(a, b));
   assert.ok(most <= 2, `one step: ${most}/255 apart`); // float32 on both, other orders of summation
-  assert.ok(mean <= 1, `50 steps: ${mean}/255 apart in the mean`);
+  for (const differences of [eight!, fifty!]) {
+    const mean = differences.reduce((a, b) => a + b) / differences.length;
+    assert.ok(mean <= 1, `${mean}/255 apart in the mean`);
+  }
+});
+
+Deno.test("the guidance scale is an input of the distilled network", async () => {
+  await using pipeline = await createPipeline({ backend: native() });
+  const run = async (guidance: number) => {
+    const { latents, images } = await pipeline.generate({
+      prompt,
+      sampler: progressiveDistillation({ steps: 8 }),
+      guidance,
+      seed: 7,
+    });
+    assert.equal(images[0]!.parameters.guidance, guidance);
+    return latents.data;
+  };
+  const [weak, strong] = [await run(2), await run(6)];
+  assert.ok(weak.some((value, i) => Math.abs(value - strong[i]!) > 0.05));
 });
 
 Deno.test("a sampler without weights is refused, with the kinds that there are", async () => {
   await using pipeline = await createPipeline();
-  if (pipeline.model.unets.has("ufogen")) return;
   await assert.rejects(
-    pipeline.generate({ prompt, sampler: ufogen() }),
-    /trained for "ufogen", the model has base/,
+    pipeline.generate({ prompt, sampler: lcm() }),
+    /trained for "lcm", the model has base, progressive-distillation, ufogen/,
   );
+});
+
+Deno.test("what the prompt says is in the picture, in every regime", async () => {
+  await using pipeline = await createPipeline({ backend: native() });
+  await using detector = await loadDetector(native());
+  for (const sampler of regimesOf(pipeline.model)) {
+    const seeds = 4;
+    let right = 0;
+    for (const [kind, colour] of [["heart", "pink"], ["tree", "green"], ["boat", "blue"]]) {
+      const { images } = await pipeline.generate({
+        prompt: `a ${colour} ${kind}`,
+        sampler,
+        seed: 1,
+        count: seeds,
+      });
+      for (const image of images) {
+        const found = await detector.detect(image);
+        if (found.some((thing) => thing.kind === kind && thing.colour === colour)) right++;
+      }
+    }
+    // An untrained network has none: the chance of one kind in one colour is under 1 %.
+    assert.ok(right >= seeds, `${sampler.name}: ${right} of ${3 * seeds} pictures show their prompt`);
+  }
 });
 
 Deno.test("the first picture needs no permission beyond reading and the picture's place", async () => {

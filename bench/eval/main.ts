@@ -89,7 +89,9 @@ async function scoreRegime(
 async function costOf(kind: string): Promise<{ parameters: string; "multiply-adds": string }> {
   const component = kind === BASE ? "unet" : `unet_${kind.replaceAll("-", "_")}`;
   const config: Json = await readJson(folder, `${component}/config.json`);
-  const cost = graphCost(unet(readUnetConfig(config)), { rows: 1, height: 16, width: 16, tokens: 32 }).get("")!;
+  const cost = graphCost(unet(readUnetConfig(config)), { rows: 1, height: 16, width: 16, tokens: 32 }).get(
+    "",
+  )!;
   const million = (count: number) => `${(count / 1e6).toFixed(2)} M`;
   return {
     "parameters": million(cost.parameters),

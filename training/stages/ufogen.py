@@ -48,11 +48,13 @@ def logits(net: UNet, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
         return net(x, t, context).float().mean((1, 2, 3))
 
 
-def main(samples: int, batch: int, rate: float, adversarial: float, terminal: float, start: str, guidance: float, compiled: bool) -> None:
-    source = load_ema(start, "unet", UNet(RELU)) if start == "relu" else fixed_guidance(load_ema(start, "unet", UNet(STUDENT)), guidance)
-    generator, critic = UNet(RELU).to(DEVICE), discriminator(source).to(DEVICE)
+def main(samples: int, batch: int, rate: float, adversarial: float, terminal: float, source: str, guidance: float, compiled: bool) -> None:
+    distilled = source != "relu"
+    start = load_ema(source, "unet", UNet(STUDENT if distilled else RELU))
+    start = fixed_guidance(start, guidance) if distilled else start
+    generator, critic = UNet(RELU).to(DEVICE), discriminator(start).to(DEVICE)
     if not (HOME / "ufogen/state.pt").exists():
-        copy_into(source, generator)
+        copy_into(start, generator)
     adam = {
         "unet": torch.optim.Adam(generator.parameters(), rate, (0.9, 0.999)),
         "critic": torch.optim.Adam(critic.parameters(), rate, (0.0, 0.999)),
@@ -93,7 +95,7 @@ if __name__ == "__main__":
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--adversarial", type=float, default=0.1, help="weight of the adversarial loss beside the mean square")
     parser.add_argument("--terminal", type=float, default=0.25, help="share of samples at t = 999")
-    parser.add_argument("--start", default="relu", help="relu, or progressive_1 to start from the distilled student")
+    parser.add_argument("--source", default="relu", help="relu, or progressive_1 to start from the distilled student")
     parser.add_argument("--guidance", type=float, default=5.0, help="scale at which a distilled student is taken")
     parser.add_argument("--compiled", action="store_true")
     main(**vars(parser.parse_args()))

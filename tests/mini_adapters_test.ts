@@ -1,0 +1,67 @@
+/** The embedded model's own adapters: trained on the base, used in every regime. */
+import assert from "node:assert/strict";
+import { native } from "../backends/native.ts";
+import { wasm } from "../backends/wasm.ts";
+import { edgeF1, frameShare } from "../bench/eval/marks.ts";
+import { regimesOf } from "../bench/eval/regimes.ts";
+import { readOracleScenes } from "../bench/eval/scenes.ts";
+import { cannyEdges } from "../image/mod.ts";
+import { createPipeline } from "../mod.ts";
+import { ufogen } from "../samplers/mod.ts";
+
+const { request: { prompt }, picture } = (await readOracleScenes())[24]!;
+
+Deno.test("the LoRA puts its frame round the pictures of every regime, and scale 0 is no LoRA at all", async () => {
+  await using pipeline = await createPipeline({
+    backend: native(),
+    loraPorts: { modules: "attention", rank: 8 },
+  });
+  for (const sampler of regimesOf(pipeline.model)) {
+    const run = async (loras: { source: string; scale: number }[]) => {
+      await pipeline.setLoras(loras);
+      return (await pipeline.generate({ prompt, sampler, seed: 3 })).images[0]!;
+    };
+    const without = await run([]);
+    assert.deepEqual((await run([{ source: "frame", scale: 0 }])).data, without.data);
+    const [before, after] = [frameShare(without), frameShare(await run([{ source: "frame", scale: 1 }]))];
+    assert.ok(before < 0.2 && after > 0.5, `${sampler.name}: ${before} of the border without, ${after} with`);
+  }
+});
+
+Deno.test("a merged LoRA is the hot one", async () => {
+  const run = async (options: Parameters<typeof createPipeline>[0]) => {
+    await using pipeline = await createPipeline({ backend: native(), ...options });
+    await pipeline.setLoras([{ source: "frame", scale: 0.7 }]);
+    return (await pipeline.generate({ prompt, steps: 4, seed: 3 })).latents.data;
+  };
+  const [merged, hot] = [await run({}), await run({ loraPorts: { modules: "attention", rank: 8 } })];
+  const most = merged.reduce((most, value, i) => Math.max(most, Math.abs(value - hot[i]!)), 0);
+  assert.ok(most < 0.05, `${most} apart`); // merged weights are rounded to half precision, of values up to 4
+});
+
+Deno.test("edges steer the pictures of every regime", async () => {
+  await using pipeline = await createPipeline({ backend: native() });
+  const edges = cannyEdges(picture);
+  for (const sampler of regimesOf(pipeline.model)) {
+    const run = async (scale?: number) => {
+      const control = scale === undefined ? [] : [{ source: "edges", image: edges, scale }];
+      return (await pipeline.generate({ prompt, sampler, seed: 3, control })).images[0]!;
+    };
+    const [without, silent, steered] = [await run(), await run(0), await run(1)];
+    assert.deepEqual(silent.data, without.data);
+    const [before, after] = [edgeF1(without, edges), edgeF1(steered, edges)];
+    assert.ok(after > before + 0.2, `${sampler.name}: edge F1 ${before} without, ${after} with`);
+  }
+});
+
+Deno.test("both adapters at once, on wasm, in one step", async () => {
+  await using pipeline = await createPipeline({ backend: wasm() });
+  await pipeline.setLoras([{ source: "frame" }]);
+  const { images } = await pipeline.generate({
+    prompt,
+    sampler: ufogen(),
+    seed: 3,
+    control: [{ source: "edges", image: cannyEdges(picture) }],
+  });
+  assert.ok(frameShare(images[0]!) > 0.3);
+});
