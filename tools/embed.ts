@@ -4,6 +4,7 @@
  */
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import process from "node:process";
+import { deflateRawSync } from "node:zlib";
 
 const assets = new URL("../assets/mini/", import.meta.url);
 const header = "// Made by tools/embed.ts from the files beside it; change those.\n";
@@ -18,7 +19,8 @@ export function embeddedModules(): Map<string, string> {
     const bytes = () => readFileSync(new URL(path, assets));
     if (path.endsWith(".safetensors")) {
       const component = path.split("/")[0]!;
-      const base64 = `const base64: string =\n  "${bytes().toString("base64")}";\n`;
+      const packed = deflateRawSync(bytes(), { level: 9 }).toString("base64");
+      const base64 = `const base64: string =\n  "${packed}";\n`;
       modules.set(`${component}.ts`, `${header}${base64}export default base64;\n`);
       components.push(component);
     } else if (/\.(json|txt)$/.test(path)) {
