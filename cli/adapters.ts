@@ -1,5 +1,5 @@
 /**
- * `--lora FILE[:scale]` and `--control MODEL --control-image FILE`, each as often as needed.
+ * `--lora FILE[:scale]` (or the name of one that the model carries) and `--control MODEL --control-image FILE`, each as often as needed.
  *
  * @module
  */
@@ -32,8 +32,12 @@ export function readLoras(given: ParsedArguments): LoraInput[] {
   });
 }
 
-/** Controls in the order given, each with its picture; `--control-edges` makes edges of the pictures first. */
-export async function readControls(given: ParsedArguments): Promise<ControlInput[]> {
+/**
+ * Controls in the order given, each with its picture; `--control-edges` makes edges of the pictures first.
+ *
+ * @param size Side of the result where no other is given.
+ */
+export async function readControls(given: ParsedArguments, size: number): Promise<ControlInput[]> {
   const [sources, pictures, scales] = ["control", "control-image", "control-scale"].map((name) =>
     given.texts(name)
   ) as [readonly string[], readonly string[], readonly string[]];
@@ -51,16 +55,12 @@ export async function readControls(given: ParsedArguments): Promise<ControlInput
     if (Number.isNaN(scale)) {
       throw new UsageError(`Cannot read --control-scale ${scales[i]}: expected a number.`);
     }
-    return { source, image: given.flag("control-edges") ? await edgesOf(bytes, given) : bytes, scale };
+    return { source, image: given.flag("control-edges") ? await edgesOf(bytes, given, size) : bytes, scale };
   }));
 }
 
-/** Edges are found at the size of the result, where that is given: resized edges would blur. */
-async function edgesOf(bytes: Uint8Array, given: ParsedArguments): Promise<Image> {
-  const image = await decodeImage(bytes);
-  const { width = image.width, height = image.height } = {
-    width: given.number("width"),
-    height: given.number("height"),
-  };
-  return cannyEdges(resizeImage(image, { width, height }));
+/** Edges are found at the size of the result: resized edges would blur. */
+async function edgesOf(bytes: Uint8Array, given: ParsedArguments, size: number): Promise<Image> {
+  const [width, height] = [given.number("width") ?? size, given.number("height") ?? size];
+  return cannyEdges(resizeImage(await decodeImage(bytes), { width, height }));
 }

@@ -68,10 +68,12 @@ export async function generate(args: string[]): Promise<void> {
   });
   const loras = readLoras(given);
   if (loras.length > 0) await pipeline.setLoras(loras);
+  const control = await readControls(given, pipeline.model.size);
   const generation = await withProgress((onStep, signal) =>
     pipeline.generate({
       prompt,
       ...options,
+      control,
       signal,
       onStep,
       onWarning: (message) => void process.stderr.write(`${message}\n`),
@@ -134,7 +136,6 @@ async function readOptions(given: ParsedArguments): Promise<Omit<GenerateOptions
     ...optional("image", await readPicture(given.text("image"))),
     ...optional("mask", await readPicture(given.text("mask"))),
     ...optional("strength", given.number("strength")),
-    control: await readControls(given),
     ...optional("clipSkip", given.number("clip-skip")),
     ...syntax !== undefined && { promptSyntax: promptSyntax(syntax) },
   };

@@ -3,9 +3,9 @@ import { createPipeline, type Image } from "@mobile-diffusion/sdk";
 import { contactSheet, encodeImage } from "@mobile-diffusion/sdk/image";
 import { writeFile } from "node:fs/promises";
 
-await using pipeline = await createPipeline({ loraPorts: { modules: "attention", rank: 8 } });
+await using pipeline = await createPipeline({ loraPorts: { modules: "attention", rank: 16 } });
 const pictures: Image[] = [];
-for (const scale of [0, 0.5, 1]) {
+for (const scale of [0, 0.8, 1]) {
   await pipeline.setLoras([{ source: "frame", scale }]); // the embedded model's own; or the path of a file
   const { images } = await pipeline.generate({ prompt: "a white boat at night", seed: 4, steps: 20 });
   pictures.push(images[0]!);

@@ -14,7 +14,7 @@ const { request: { prompt }, picture } = (await readOracleScenes())[24]!;
 Deno.test("the LoRA puts its frame round the pictures of every regime, and scale 0 is no LoRA at all", async () => {
   await using pipeline = await createPipeline({
     backend: native(),
-    loraPorts: { modules: "attention", rank: 8 },
+    loraPorts: { modules: "attention", rank: 16 },
   });
   for (const sampler of regimesOf(pipeline.model)) {
     const run = async (loras: { source: string; scale: number }[]) => {
@@ -34,7 +34,7 @@ Deno.test("a merged LoRA is the hot one", async () => {
     await pipeline.setLoras([{ source: "frame", scale: 0.7 }]);
     return (await pipeline.generate({ prompt, steps: 4, seed: 3 })).latents.data;
   };
-  const [merged, hot] = [await run({}), await run({ loraPorts: { modules: "attention", rank: 8 } })];
+  const [merged, hot] = [await run({}), await run({ loraPorts: { modules: "attention", rank: 16 } })];
   const most = merged.reduce((most, value, i) => Math.max(most, Math.abs(value - hot[i]!)), 0);
   assert.ok(most < 0.05, `${most} apart`); // merged weights are rounded to half precision, of values up to 4
 });

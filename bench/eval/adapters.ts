@@ -22,7 +22,7 @@ await using detector = await loadDetector(native());
 await using plain = await createPipeline({ backend: native() });
 await using ported = await createPipeline({
   backend: native(),
-  loraPorts: { modules: "attention", rank: 8 },
+  loraPorts: { modules: "attention", rank: 16 },
 });
 
 const rows: Record<string, string | number>[] = [];

@@ -1,7 +1,7 @@
 /**
- * `deno task eval [--prompts N] [--seeds N] [--backend NAME] [--softmax] [--json]`: generates from held-out prompts in
- * every regime that the embedded model has weights for, and scores the six tags. `--softmax` scores the base from
- * before ReLU attention instead, whose weights are kept in `training/ablation`.
+ * `deno task eval [--prompts N] [--seeds N] [--backend NAME] [--regime SAMPLER] [--softmax] [--json]`: generates from
+ * held-out prompts in every regime that the embedded model has weights for, or one, and scores the six tags.
+ * `--softmax` scores the base from before ReLU attention instead, whose weights are kept in `training/ablation`.
  */
 import { backendByName } from "../../cli/choices.ts";
 import { parseArguments } from "../../cli/usage.ts";
@@ -24,6 +24,7 @@ const given = parseArguments(Deno.args, {
   prompts: { type: "string" },
   seeds: { type: "string" },
   backend: { type: "string" },
+  regime: { type: "string" },
   softmax: { type: "boolean" },
   json: { type: "boolean" },
 });
@@ -39,7 +40,9 @@ await using detector = await loadDetector(backend);
 const model = { ...await openModelFolder(folder, { backend }), ...MINI_DEFAULTS };
 await using pipeline = await createPipeline({ model });
 const rows: Record<string, string | number>[] = [];
-for (const sampler of regimesOf(model)) rows.push(await scoreRegime(pipeline, detector, sampler));
+const wanted = given.text("regime");
+const regimes = regimesOf(model).filter(({ name }) => wanted === undefined || name === wanted);
+for (const sampler of regimes) rows.push(await scoreRegime(pipeline, detector, sampler));
 const calibration = await calibrate(detector, scenes);
 if (given.flag("json")) console.log(JSON.stringify({ regimes: rows, calibration }));
 else {

@@ -47,7 +47,7 @@ export function proportion(successes: number, trials: number): { share: number; 
   const [z, p] = [1.96, successes / trials];
   const centre = (p + z * z / (2 * trials)) / (1 + z * z / trials);
   const half = z / (1 + z * z / trials) * Math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials));
-  return { share: p, low: centre - half, high: centre + half };
+  return { share: p, low: Math.max(centre - half, 0), high: Math.min(centre + half, 1) };
 }
 
 /** Mean gradient energy of a picture in 0 … 1: how sharp it is. */

@@ -1,6 +1,6 @@
 """Adapters, trained on the ReLU base alone: python -m stages.adapters lora; python -m stages.adapters edges
 
-`lora` is a look (a red frame round the picture), rank 8 on all attention; `edges` is a control plugin that follows Canny edges.
+`lora` is a look (a red frame round the picture), rank 16 on all attention; `edges` is a control plugin that follows Canny edges.
 Both need their data first: python -m stages.latents --kind framed --shards 1; the same with --kind edged.
 """
 
@@ -19,7 +19,7 @@ from stages.base import RELU
 from stages.latents import scaling_factor
 from stages.text import tokens
 
-RANK = 8
+RANK = 16
 
 
 def main(which: str, samples: int, batch: int, rate: float, base: str, compiled: bool) -> None:
