@@ -44,11 +44,12 @@ def discriminator(source: UNet) -> UNet:
 
 
 def logits(net: UNet, x: Tensor, t: Tensor, context: Tensor) -> Tensor:
+    """One a cell, [n, 1, h, w]."""
     with autocast():
-        return net(x, t, context).float().mean((1, 2, 3))
+        return net(x, t, context).float()
 
 
-def main(samples: int, batch: int, rate: float, adversarial: float, terminal: float, source: str, guidance: float, compiled: bool) -> None:
+def main(samples: int, batch: int, rate: float, critic_rate: float, adversarial: float, terminal: float, source: str, guidance: float, compiled: bool) -> None:
     distilled = source != "relu"
     start = load_ema(source, "unet", UNet(STUDENT if distilled else RELU))
     start = fixed_guidance(start, guidance) if distilled else start
@@ -57,7 +58,7 @@ def main(samples: int, batch: int, rate: float, adversarial: float, terminal: fl
         copy_into(start, generator)
     adam = {
         "unet": torch.optim.Adam(generator.parameters(), rate, (0.9, 0.999)),
-        "critic": torch.optim.Adam(critic.parameters(), rate, (0.0, 0.999)),
+        "critic": torch.optim.Adam(critic.parameters(), critic_rate, (0.0, 0.999)),
     }
     run = Run("ufogen", {"unet": generator, "critic": critic}, adam, ema=0.995)
     frozen, data = Frozen(tokens(), scaling_factor(None), with_vae=False), Latents(FOLDER)
@@ -93,6 +94,7 @@ if __name__ == "__main__":
     parser.add_argument("--samples", type=int, default=600_000)
     parser.add_argument("--batch", type=int, default=64, help="a worker")
     parser.add_argument("--rate", type=float, default=1e-4)
+    parser.add_argument("--critic-rate", type=float, default=1e-4)
     parser.add_argument("--adversarial", type=float, default=0.1, help="weight of the adversarial loss beside the mean square")
     parser.add_argument("--terminal", type=float, default=0.25, help="share of samples at t = 999")
     parser.add_argument("--source", default="relu", help="relu, or progressive_1 to start from the distilled student")
