@@ -5,6 +5,7 @@ const weights: Readonly<Record<string, () => Promise<{ readonly default: string 
   text_encoder: () => import("./text_encoder.ts"),
   unet: () => import("./unet.ts"),
   unet_progressive_distillation: () => import("./unet_progressive_distillation.ts"),
+  unet_ufogen: () => import("./unet_ufogen.ts"),
   vae: () => import("./vae.ts"),
 };
 export default weights;
