@@ -39,6 +39,7 @@ def write_frame(folder: Path) -> None:
     """model_index.json and the scheduler."""
     write_json(folder / "model_index.json", INDEX)
     config = dict(DDIMScheduler(**SCHEDULER).config) | {"_class_name": "DDIMScheduler", "_diffusers_version": "0.42.1"}
+    config["_use_default_values"] = sorted(config["_use_default_values"])  # a set, in any order
     write_json(folder / "scheduler/scheduler_config.json", config)
 
 
