@@ -75,8 +75,8 @@ async function scoreRegime(
 
   async function scoreGroup(requests: readonly Request[]) {
     let right = 0;
-    for (const request of requests) {
-      const options = { prompt: request.prompt, sampler, seed: 1, count: seeds };
+    for (const [i, request] of requests.entries()) {
+      const options = { prompt: request.prompt, sampler, seed: 1 + i * seeds, count: seeds }; // no noise twice
       const { images, milliseconds } = await pipeline.generate(options);
       times!.push(milliseconds.total / seeds);
       for (const image of images) {
