@@ -69,3 +69,12 @@ Deno.test("both adapters at once, on wasm, in one step", async () => {
   });
   assert.ok(frameShare(images[0]!) > 0.15);
 });
+
+Deno.test("a LoRA that is not there is an error that names those that are, and the pipeline goes on", async () => {
+  await using pipeline = await createPipeline({ backend: native() });
+  await assert.rejects(pipeline.setLoras([{ source: "fram" }]), {
+    name: "WeightsError",
+    message: /"fram".*carries: frame\./,
+  });
+  assert.equal((await pipeline.generate({ prompt, steps: 1, seed: 3 })).images.length, 1);
+});
