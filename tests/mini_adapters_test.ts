@@ -40,7 +40,7 @@ Deno.test("a merged LoRA is the hot one", async () => {
   };
   const [merged, hot] = [await run({}), await run({ loraPorts: { modules: "attention", rank: 16 } })];
   const most = merged.reduce((most, value, i) => Math.max(most, Math.abs(value - hot[i]!)), 0);
-  assert.ok(most < 0.05, `${most} apart`); // merged weights are rounded to half precision, of values up to 4
+  assert.ok(most < 0.02, `${most} apart`); // 0.0085 seen: merged weights are rounded to half precision
 });
 
 Deno.test("edges steer the pictures of every regime", async () => {
