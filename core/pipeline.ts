@@ -106,8 +106,7 @@ export class Pipeline implements AsyncDisposable {
     const { schedule } = this.model;
     const unet = this.model.unets.get(run.kind)!;
     const guided = run.guidance > 1 && unet.config.timeCondProjDim === undefined;
-    const loading = this.#options.keep === "phase" ? undefined : unet.part.get(); // while the prompt is encoded
-    loading?.catch(() => {}); // reported where it is waited for
+    const network = this.#ahead(unet.part); // while the prompt is encoded
     const { conditional, unconditional } = await this.#encode(run, guided, options, clock);
     const noise = runNoise(run);
     const vae = () => clock.load(this.model.vae.get());
@@ -116,10 +115,11 @@ export class Pipeline implements AsyncDisposable {
       startRun(options, run, { noise, model: this.model, inChannels: unet.config.inChannels, vae }),
     );
     if (options.image !== undefined) await this.#leave(this.model.vae);
+    const decoder = this.#ahead(this.model.vae); // while the picture is denoised
     let latents: Latent = start.noise;
     {
       await using denoiser = await RowGroups.prepare({
-        unet: await clock.load(loading ?? unet.part.get()),
+        unet: await clock.load(network()),
         conditional,
         run,
         schedule,
@@ -154,7 +154,7 @@ export class Pipeline implements AsyncDisposable {
     signal?.throwIfAborted();
     checkDenoised(latents);
     await this.#leave(unet.part);
-    const pixels = await clock.spend("decode", decodeRows(await vae(), latents, signal));
+    const pixels = await clock.spend("decode", decodeRows(await clock.load(decoder()), latents, signal));
     await this.#leave(this.model.vae);
     return {
       images: pixels.map((image, row) => this.#image(image, parametersOf(row, run, this.model, options))),
@@ -262,6 +262,14 @@ export class Pipeline implements AsyncDisposable {
 
   async #leave(part: LazyPart<unknown>): Promise<void> {
     if (this.#options.keep === "phase") await part.release();
+  }
+
+  /** Starts to load a part before it is needed, if parts stay loaded. A failure is reported to whoever calls the result. */
+  #ahead<T>(part: LazyPart<T>): () => Promise<T> {
+    if (this.#options.keep === "phase") return () => part.get();
+    const loading = part.get();
+    loading.catch(() => {});
+    return () => loading;
   }
 
   /** A part that was opened on the way, to be dropped with the others. */
