@@ -125,6 +125,14 @@ Deno.test("memory mode `phase` holds one part at a time", async () => {
   ]);
 });
 
+Deno.test("where parts stay, the network is loaded while the prompt is encoded, and the decoder while it denoises", async () => {
+  const events: Events = [];
+  await using pipeline = new Pipeline(testModel({ events }));
+  await pipeline.generate({ prompt, steps: 1 });
+  const at = (event: string) => events.findIndex((happened) => happened.startsWith(event));
+  assert.ok(at("load unet") < at("encode") && at("load vae") < at("predict"), events.join(", "));
+});
+
 Deno.test("dispose releases every part, and a released pipeline loads again", async () => {
   const events: Events = [];
   const pipeline = new Pipeline(testModel({ events }));
