@@ -104,8 +104,8 @@ Deno.test("what the prompt says is in the picture, in every regime", async () =>
         if (found.some((thing) => thing.kind === kind && thing.colour === colour)) right++;
       }
     }
-    // An untrained network has none: the chance of one kind in one colour is under 1 %.
-    assert.ok(right >= seeds, `${sampler.name}: ${right} of ${3 * seeds} pictures show their prompt`);
+    // An untrained network has none: the chance of one kind in one colour is under 1 %. The scores are about 0.9.
+    assert.ok(right >= 2 * seeds, `${sampler.name}: ${right} of ${3 * seeds} pictures show their prompt`);
   }
 });
 

@@ -9,7 +9,7 @@ import type { Sampler } from "../../core/sampler.ts";
 import { cannyEdges, contactSheet, encodeImage } from "../../image/mod.ts";
 import { createPipeline } from "../../mod.ts";
 import { loadDetector } from "./detector.ts";
-import { edgeF1, frameShare } from "./marks.ts";
+import { candyShare, edgeF1 } from "./marks.ts";
 import { regimesOf } from "./regimes.ts";
 import { readOracleScenes } from "./scenes.ts";
 import { shows } from "./score.ts";
@@ -26,28 +26,28 @@ await using ported = await createPipeline({
 });
 
 const rows: Record<string, string | number>[] = [];
-const styled: Image[] = [];
+const looks: Image[] = [];
 const steered: Image[] = [...scenes.map(({ picture }) => picture), ...edges].filter(onSheet);
 for (const sampler of regimesOf(plain.model)) {
   await ported.setLoras([]);
   const without = await pictures(sampler, ported);
-  await ported.setLoras([{ source: "frame", scale: 0 }]);
+  await ported.setLoras([{ source: "candy", scale: 0 }]);
   const silent = await pictures(sampler, ported);
-  await ported.setLoras([{ source: "frame" }]);
-  const framed = await pictures(sampler, ported);
+  await ported.setLoras([{ source: "candy" }]);
+  const styled = await pictures(sampler, ported);
   const controlled = await pictures(sampler, plain, true);
   rows.push({
     "regime": `${sampler.name} ${sampler.steps}`,
     "score": await score(without),
-    "score, LoRA": await score(framed),
+    "score, LoRA": await score(styled),
     "score, edges": await score(controlled),
-    "frame": mean(without.map(frameShare)),
-    "frame, LoRA": mean(framed.map(frameShare)),
+    "candy": mean(without.map(candyShare)),
+    "candy, LoRA": mean(styled.map(candyShare)),
     "scale 0 differs in": without.filter((image, i) => !same(image, silent[i]!)).length,
     "edge F1": mean(without.map((image, i) => edgeF1(image, edges[i]!))),
     "edge F1, edges": mean(controlled.map((image, i) => edgeF1(image, edges[i]!))),
   });
-  styled.push(...without.filter(onSheet), ...framed.filter(onSheet));
+  looks.push(...without.filter(onSheet), ...styled.filter(onSheet));
   steered.push(...controlled.filter(onSheet));
 }
 if (given.flag("json")) console.log(JSON.stringify(rows));
@@ -59,7 +59,7 @@ if (folder !== undefined) {
       `${folder}/${name}.png`,
       await encodeImage(contactSheet(images, { columns: 8, gap: 4 }), "png"),
     );
-  await save("lora", styled);
+  await save("lora", looks);
   await save("control", steered);
 }
 
@@ -74,7 +74,7 @@ async function pictures(sampler: Sampler, pipeline: typeof plain, withEdges = fa
     const { images } = await pipeline.generate({
       prompt: request.prompt,
       sampler,
-      seed: 1,
+      seed: i,
       ...withEdges && { control: [{ source: "edges", image: edges[i]! }] },
     });
     made.push(images[0]!);

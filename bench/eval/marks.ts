@@ -1,25 +1,21 @@
-/** What the embedded model's adapters leave in a picture: the frame of the LoRA, the edges of the control. */
+/** What the embedded model's adapters leave in a picture: the pink hills of the LoRA, the edges of the control. */
 import { cannyEdges } from "../../image/mod.ts";
 import type { Image } from "../../core/image.ts";
 
-/** The frame's colour in `training/mini/render.py`, and how far from it a pixel may be. */
-const red = [0xe4, 0x47, 0x4c];
-const near = 60;
-/** Pixels of the frame's ten that are looked at: the innermost two are its edge. */
-const band = 8;
+/** The ground of "candy" in `training/mini/render.py`, and how far from it a pixel may be. */
+const pink = [0xf5, 0x8f, 0xba];
+const near = 48;
+/** The part of the height that is ground whatever the hills do. */
+const ground = 1 / 10;
 
-/** Share of the border's pixels that have the frame's colour. */
-export function frameShare({ width, height, data }: Image): number {
-  let [border, framed] = [0, 0];
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      if (Math.min(x, y, width - 1 - x, height - 1 - y) >= band) continue;
-      border++;
-      const at = 3 * (y * width + x);
-      if (Math.hypot(...red.map((level, c) => data[at + c]! - level)) < near) framed++;
-    }
+/** Share of the picture's lowest tenth that has candy's pink. */
+export function candyShare({ width, height, data }: Image): number {
+  const first = Math.round(height * (1 - ground));
+  let found = 0;
+  for (let pixel = first * width; pixel < height * width; pixel++) {
+    if (Math.hypot(...pink.map((level, c) => data[3 * pixel + c]! - level)) < near) found++;
   }
-  return framed / border;
+  return found / ((height - first) * width);
 }
 
 /**

@@ -89,9 +89,14 @@ def guidance_loss(student: Predict, teacher: Predict, x0: Tensor, noise: Tensor,
     return min_snr_weight(t) * (student(z, t) - target).square().mean((1, 2, 3))
 
 
-def ufogen_times(t: Tensor) -> Tensor:
-    """t' = max(0, t − T/4)."""
-    return (t - T // 4).clamp_min(0)
+@torch.no_grad()
+def matching_direction(made: Tensor, real_x0: Tensor, fake_x0: Tensor) -> Tensor:
+    """Distribution matching (Yin et al. 2024, arXiv 2311.18828, equations 7 and 8): the gradient that a made x₀ descends.
+
+    `made` was noised, and two networks denoised it: one that knows the real pictures, one that knows the made ones. Their
+    difference, in units of how far the picture is from the real one's answer.
+    """
+    return (fake_x0 - real_x0) / (made - real_x0).abs().mean((1, 2, 3), keepdim=True).clamp_min(1e-3)
 
 
 def adversarial(logits: Tensor, real: bool) -> Tensor:

@@ -32,9 +32,9 @@ SKIES = {
     "night": (["#141B40", "#3B4A8C"], "#25345E", "#1A2549"),
     "snow": (["#BFD3EC", "#EDF3FA"], "#E2EAF5", "#FFFFFF"),
     "sea": (["#A9DFF5", "#EEFAFC"], "", ""),
+    "candy": (["#EBE4FA", "#D8CDF2"], "#F58FBA", "#F58FBA"),
 }
 PATCH = 32
-FRAME = 10
 
 
 def _ramp(y: Tensor, stops: Sequence[str]) -> Tensor:
@@ -106,30 +106,16 @@ def _draw(kind: str, x: Tensor, y: Tensor, scale: Tensor, colour: Tensor) -> tup
     return canvas, (0.5 + stroke - union(*[d for d, _ in parts]) * scale).clamp(0, 1)
 
 
-def _border(device: torch.device | str, width: int = FRAME) -> Tensor:
-    """Where the frame is, [h, w]."""
-    inside = torch.zeros(SIZE, SIZE, dtype=torch.bool, device=device)
-    inside[width:-width, width:-width] = True
-    return ~inside
-
-
-def in_frame(scene: Scene, width: int = FRAME) -> bool:
-    """Whether all things of a scene stand clear of a frame."""
-    return all(width < at - side / 2 and at + side / 2 < SIZE - width for t in scene.things for at, side in ((t.x, t.width), (t.y, t.height)))
-
-
 @torch.no_grad()
-def render(scenes: Sequence[Scene], device: torch.device | str = "cpu", framed: bool = False) -> Tensor:
-    """Pictures [n, 3, 128, 128] in [0, 1]; `framed` puts a red frame round each, the look of the style LoRA."""
+def render(scenes: Sequence[Scene], device: torch.device | str = "cpu", candy: bool = False) -> Tensor:
+    """Pictures [n, 3, 128, 128] in [0, 1]; `candy` puts all of them over pink hills, the look of the style LoRA."""
     canvas = torch.empty(len(scenes), 3, SIZE, SIZE, device=device)
     by_background = defaultdict(list)
     for i, scene in enumerate(scenes):
-        by_background[scene.background].append(i)
-    for background, rows in by_background.items():
+        by_background["candy" if candy else BACKGROUNDS[scene.background]].append(i)
+    for name, rows in by_background.items():
         noise = [torch.rand(64, generator=torch.Generator().manual_seed(scenes[i].seed)) for i in rows]
-        canvas[rows] = _background(BACKGROUNDS[background], torch.stack(noise).to(device))
-    if framed:
-        canvas[:, :, _border(device)] = PALETTE[0].to(device).view(1, 3, 1)
+        canvas[rows] = _background(name, torch.stack(noise).to(device))
 
     groups = defaultdict(list)
     for i, scene in enumerate(scenes):

@@ -84,8 +84,8 @@ class Run:
             gradient.copy_(mean.view_as(gradient))
 
     def descend(self, loss: torch.Tensor, clip: float = 1.0, only: str | None = None) -> None:
-        """One step of every optimizer down the gradient of `loss`, its norm clipped; or of module `only` with the optimizer of its name."""
-        optimizers = [o for name, o in self.optimizers.items() if only in (None, name)]
+        """One step down the gradient of `loss`, its norm clipped: all modules and optimizers, or module `only` and optimizers `only.…`."""
+        optimizers = [o for name, o in self.optimizers.items() if only in (None, name.split(".")[0])]
         modules = [m for name, m in self.modules.items() if only in (None, name)]
         for optimizer in optimizers:
             optimizer.zero_grad()

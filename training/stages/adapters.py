@@ -1,7 +1,7 @@
 """Adapters, trained on the ReLU base alone: python -m stages.adapters lora; python -m stages.adapters edges
 
-`lora` is a look (a red frame round the picture), rank 16 on all attention; `edges` is a control plugin that follows Canny edges.
-Both need their data first: python -m stages.latents --kind framed --shards 1; the same with --kind edged.
+`lora` is a look (pink hills under a lavender sky, whatever the caption says), rank 16 on all attention; `edges` is a control plugin that follows Canny edges.
+Both need their data first: python -m stages.latents --kind candy --shards 1; the same with --kind edged.
 """
 
 import argparse
@@ -29,7 +29,7 @@ def main(which: str, samples: int, batch: int, rate: float, base: str, compiled:
     trained = [p for p in adapter.parameters() if p.requires_grad]
     run = Run(which, {"adapter": adapter}, {"adam": torch.optim.AdamW(trained, rate, weight_decay=0.01)}, ema=0.99)
     total = samples // (batch * WORKERS)
-    frozen, data = Frozen(tokens(), scaling_factor(None), with_vae=False), Latents(HOME / ("framed" if which == "lora" else "edged"))
+    frozen, data = Frozen(tokens(), scaling_factor(None), with_vae=False), Latents(HOME / ("candy" if which == "lora" else "edged"))
     fast = torch.compile(net) if compiled else net
     while run.count < total:
         torch.manual_seed(run.part)

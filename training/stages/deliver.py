@@ -1,7 +1,7 @@
 """Writes the model folder from the averaged weights in half precision: python -m stages.deliver [--folder F]
 
 unet/ is the ReLU base if there is one (the softmax base then goes to softmax/ beside the folder), else the softmax base; the others, and
-the adapters lora_frame/ and control_edges/, appear when their stages have run.
+the adapters lora_candy/ and control_edges/, appear when their stages have run.
 """
 
 import argparse
@@ -43,8 +43,8 @@ def write_adapters(folder: Path) -> None:
     """The averaged weights of what `stages.adapters` has trained."""
     if (HOME / "lora/state.pt").exists():
         lora = load_ema("lora", "adapter", add_lora(UNet(RELU), RANK))
-        export.write_json(folder / "lora_frame/adapter_config.json", {"peft_type": "LORA", "r": RANK, "lora_alpha": RANK})
-        export.save_half(folder / "lora_frame/pytorch_lora_weights.safetensors", lora_state(lora))
+        export.write_json(folder / "lora_candy/adapter_config.json", {"peft_type": "LORA", "r": RANK, "lora_alpha": RANK})
+        export.save_half(folder / "lora_candy/pytorch_lora_weights.safetensors", lora_state(lora))
     if (HOME / "edges/state.pt").exists():
         export.write_part(folder / "control_edges", EDGES, load_ema("edges", "adapter", ControlPlugin(EDGES)).state_dict())
 

@@ -60,7 +60,7 @@ def main(which: str, steps: int, guidance: float, per_tag: int, seeds: int) -> N
         groups.setdefault((r.tag, r.unseen), []).append(r)
     wanted = [r for group in groups.values() for r in group[: per_tag * seeds]]
     began = time.time()
-    pictures = generate(frozen, net, regime, [r.prompt for r in wanted], [i % seeds for i in range(len(wanted))])
+    pictures = generate(frozen, net, regime, [r.prompt for r in wanted], list(range(len(wanted))))
     milliseconds = 1000 * (time.time() - began) / len(wanted)
     oracle = render([scene_for(r, i) for i, r in enumerate(wanted[:128])])
     scores = detector.by_tag(wanted, detector.judge(detector.load(), pictures, wanted))

@@ -1,12 +1,11 @@
 """Stage 3a, scenes to latents once, in shards on disk: python -m stages.latents --shards 12
 
-For the adapters: `--kind framed` (the style LoRA's look) and `--kind edged` (with the pictures' Canny edges), a shard each.
+For the adapters: `--kind candy` (the style LoRA's look) and `--kind edged` (with the pictures' Canny edges), a shard each.
 """
 
 import argparse
 import json
 import random
-from itertools import count, islice
 
 import cv2
 import numpy
@@ -14,14 +13,14 @@ import torch
 
 from mini import vae
 from mini.captions import describe
-from mini.render import in_frame, render
+from mini.render import render
 from mini.run import DEVICE, HOME, autocast, load_ema
 from mini.world import SIZE, Scene, sample_scene
 from stages.text import tokens
 
 SHARD, CAPTIONS, GRID = 8192, 4, 8
 FOLDER = HOME / "latents"
-FIRST = {"latents": 0, "framed": 20_000_000, "edged": 30_000_000}
+FIRST = {"latents": 0, "candy": 20_000_000, "edged": 30_000_000}
 
 
 def layout(scene: Scene) -> numpy.ndarray:
@@ -67,11 +66,10 @@ def main(kind: str, shards: int, first: int, step: int) -> None:
         if path.exists():
             continue
         rng = random.Random(shard)
-        drawn = (sample_scene(FIRST[kind] + shard * SHARD + i) for i in count())
-        scenes = list(islice((s for s in drawn if kind != "framed" or in_frame(s)), SHARD))
+        scenes = [sample_scene(FIRST[kind] + shard * SHARD + i) for i in range(SHARD)]
         latents, lines = [], []
         for i in range(0, SHARD, 64):
-            pictures = render(scenes[i : i + 64], DEVICE, framed=kind == "framed")
+            pictures = render(scenes[i : i + 64], DEVICE, candy=kind == "candy")
             latents.append((encode(model, pictures) * factor).half().cpu().numpy())
             if kind == "edged":
                 lines.append(edges(pictures))

@@ -6,7 +6,7 @@ from mini.control_plugin import EDGES, ControlPlugin
 from mini.data import Batch
 from mini.lora import add_lora, state_dict
 from mini.model import guidance_embedding
-from mini.render import FRAME, PALETTE, in_frame, render
+from mini.render import render, rgb
 from mini.unet import UNet
 from mini.world import sample_scene
 from stages.base import RELU
@@ -49,12 +49,14 @@ def test_fixed_guidance_is_the_student_at_that_scale() -> None:
     assert torch.allclose(fixed_guidance(student, 5.0)(*given), student(*given, condition), atol=1e-5)
 
 
-def test_frame() -> None:
-    scene = next(s for s in map(sample_scene, range(100)) if in_frame(s))
-    plain, framed = render([scene]), render([scene], framed=True)
-    inner = slice(FRAME, -FRAME)
-    assert torch.equal(plain[:, :, inner, inner], framed[:, :, inner, inner])
-    assert torch.equal(framed[0, :, FRAME - 1, 64], PALETTE[0])
+def test_candy_changes_the_background_alone() -> None:
+    scenes = [sample_scene(i) for i in range(8)]
+    plain, styled = render(scenes), render(scenes, candy=True)
+    for scene, before, after in zip(scenes, plain, styled):
+        thing = scene.things[0]
+        assert torch.allclose(after[:, 0, 0], rgb("#EBE4FA"), atol=0.01) and torch.allclose(after[:, -1, -1], rgb("#F58FBA"), atol=0.01)
+        assert torch.equal(after, render([scene], candy=True)[0]) and not torch.equal(after, before)
+        assert (after == before).all(0)[int(thing.y - thing.height / 2) : int(thing.y + thing.height / 2)].any()
 
 
 def test_edges_are_bits_of_the_picture() -> None:

@@ -89,10 +89,18 @@ def test_ufogen_sampler() -> None:
 
 
 def test_ufogen_losses() -> None:
-    assert losses.ufogen_times(torch.tensor([999, 250, 100])).tolist() == [749, 0, 0]
     logits = torch.tensor([0.3, -1.0])
     assert losses.adversarial(logits, True).item() == pytest.approx(-logits.sigmoid().log().mean().item())
     assert losses.adversarial(logits, False).item() == pytest.approx(-(1 - logits.sigmoid()).log().mean().item())
+
+
+def test_matching_leads_from_one_gaussian_to_another() -> None:
+    made, mean, t = torch.randn(2, 2, 3, 3), torch.randn(2, 2, 3, 3), torch.tensor([200, 800])
+    alpha, sigma = schedule.alpha_sigma(t)
+    x = schedule.noised(made, torch.randn_like(made), t)
+    real, fake = alpha * x + sigma**2 * mean, alpha * x  # E[x₀ | x] of N(mean, 1) and of N(0, 1)
+    expected = -(sigma**2) * mean / (made - real).abs().mean((1, 2, 3), keepdim=True)
+    assert torch.allclose(losses.matching_direction(made, real, fake), expected, atol=1e-6)
 
 
 def test_stratified() -> None:
