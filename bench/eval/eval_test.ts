@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { native } from "../../backends/native.ts";
 import { maxAbsDifference, readFixture } from "../../tests/_fixtures.ts";
 import { type Found, loadDetector } from "./detector.ts";
-import { proportion, relations, type Request, sharpness, shows } from "./score.ts";
+import { proportion, relations, type Request, sharpness, shows, spread } from "./score.ts";
 
 Deno.test("the judge computes what PyTorch computes, and finds what was rendered", async () => {
   const io = await readFixture("../data/detector_io.safetensors");
@@ -75,4 +75,9 @@ Deno.test("sharpness is zero on a plain picture and grows with edges", () => {
   const edged = { ...plain, data: plain.data.map((_, i) => Math.floor(i / 3) % 4 < 2 ? 0 : 255) };
   assert.equal(sharpness(plain), 0);
   assert.ok(sharpness(edged) > 0.2);
+});
+
+Deno.test("spread is the mean distance of all pairs", () => {
+  const plain = (level: number) => ({ width: 2, height: 2, data: new Uint8Array(12).fill(level) });
+  assert.equal(spread([plain(0), plain(10), plain(30)]), 20);
 });

@@ -1,7 +1,7 @@
 /**
- * `deno task eval [--prompts N] [--seeds N] [--backend NAME] [--regime SAMPLER] [--softmax] [--json]`: generates from
- * held-out prompts in every regime that the embedded model has weights for, or one, and scores the six tags.
- * `--softmax` scores the base from before ReLU attention instead, whose weights are kept in `training/ablation`.
+ * `deno task eval [--prompts N] [--seeds N] [--with WORDS] [--backend NAME] [--regime SAMPLER] [--softmax] [--json]`:
+ * generates from held-out prompts in every regime that the embedded model has weights for, or one, and scores the six
+ * tags. `--with "at night"` puts words behind every prompt. `--softmax` scores the base from before ReLU attention instead, whose weights are kept in `training/ablation`.
  */
 import { backendByName } from "../../cli/choices.ts";
 import { parseArguments } from "../../cli/usage.ts";
@@ -18,18 +18,23 @@ import { calibrate } from "./calibration.ts";
 import { type Detector, loadDetector } from "./detector.ts";
 import { regimesOf } from "./regimes.ts";
 import { readOracleScenes, readRequests, TAGS } from "./scenes.ts";
-import { proportion, type Request, sharpness, shows } from "./score.ts";
+import { proportion, type Request, sharpness, shows, spread } from "./score.ts";
 
 const given = parseArguments(Deno.args, {
   prompts: { type: "string" },
   seeds: { type: "string" },
   backend: { type: "string" },
   regime: { type: "string" },
+  with: { type: "string" },
   softmax: { type: "boolean" },
   json: { type: "boolean" },
 });
 const perTag = given.number("prompts") ?? 80;
 const seeds = given.number("seeds") ?? 4;
+if (![perTag, seeds].every((count) => Number.isInteger(count) && count > 0)) {
+  refuse("Cannot score: --prompts and --seeds must be whole numbers from 1.");
+}
+const words = given.text("with");
 const backend = backendByName(given.text("backend") ?? "native");
 const folder = given.flag("softmax") ? await softmaxFolder() : await mini();
 
@@ -42,6 +47,10 @@ await using pipeline = await createPipeline({ model });
 const rows: Record<string, string | number>[] = [];
 const wanted = given.text("regime");
 const regimes = regimesOf(model).filter(({ name }) => wanted === undefined || name === wanted);
+if (regimes.length === 0) {
+  const known = regimesOf(model).map(({ name }) => name).join(", ");
+  refuse(`Cannot score the regime "${wanted}": expected one of ${known}.`);
+}
 for (const sampler of regimes) rows.push(await scoreRegime(pipeline, detector, sampler));
 const calibration = await calibrate(detector, scenes);
 if (given.flag("json")) console.log(JSON.stringify({ regimes: rows, calibration }));
@@ -51,13 +60,18 @@ else {
   console.table(calibration);
 }
 
+function refuse(message: string): never {
+  console.error(message);
+  Deno.exit(2);
+}
+
 async function scoreRegime(
   pipeline: Pipeline,
   detector: Detector,
   sampler: Sampler,
 ): Promise<Record<string, string | number>> {
   const row: Record<string, string | number> = { regime: `${sampler.name} ${sampler.steps}` };
-  const [times, edges, seen]: number[][] = [[], [], []];
+  const [times, edges, seen, spreads]: number[][] = [[], [], [], []];
   for (const [group, members] of groups) {
     const { right, shown } = await scoreGroup(members.slice(0, perTag));
     const { share, low, high } = proportion(right, shown);
@@ -69,6 +83,7 @@ async function scoreRegime(
   const guided = config.timeCondProjDim === undefined && (sampler.guidance ?? model.guidance) > 1;
   row["mean of tags"] = mean(seen!).toFixed(3);
   row["sharpness, of the oracle's"] = (mean(edges!) / oracleSharpness).toFixed(2);
+  if (seeds > 1) row["apart, of 255"] = Math.round(mean(spreads!));
   row["evaluations"] = sampler.steps * (guided ? 2 : 1);
   row["ms an image"] = Math.round(mean(times!));
   return { ...row, ...await costOf(kind) };
@@ -76,9 +91,11 @@ async function scoreRegime(
   async function scoreGroup(requests: readonly Request[]) {
     let right = 0;
     for (const [i, request] of requests.entries()) {
-      const options = { prompt: request.prompt, sampler, seed: 1 + i * seeds, count: seeds }; // no noise twice
+      const prompt = words === undefined ? request.prompt : `${request.prompt} ${words}`;
+      const options = { prompt, sampler, seed: 1 + i * seeds, count: seeds }; // no noise twice
       const { images, milliseconds } = await pipeline.generate(options);
       times!.push(milliseconds.total / seeds);
+      if (seeds > 1) spreads!.push(spread(images));
       for (const image of images) {
         edges!.push(sharpness(image));
         if (shows(await detector.detect(image), request)) right++;

@@ -50,6 +50,16 @@ export function proportion(successes: number, trials: number): { share: number; 
   return { share: p, low: Math.max(centre - half, 0), high: Math.min(centre + half, 1) };
 }
 
+/** How far pictures of one size are apart: root mean square over 255 levels, mean of all pairs. */
+export function spread(images: readonly Image[]): number {
+  const distances = images.flatMap(({ data }, i) =>
+    images.slice(0, i).map((other) =>
+      Math.sqrt(data.reduce((sum, level, at) => sum + (level - other.data[at]!) ** 2, 0) / data.length)
+    )
+  );
+  return distances.reduce((sum, distance) => sum + distance, 0) / distances.length;
+}
+
 /** Mean gradient energy of a picture in 0 … 1: how sharp it is. */
 export function sharpness({ width, height, data }: Image): number {
   let sum = 0;

@@ -61,7 +61,7 @@ def main(samples: int, batch: int, rate: float, critic_rate: float, adversarial:
     frozen, data = Frozen(tokens(), scaling_factor(None), with_vae=False), Latents(FOLDER)
     fast_generator, fast_critic, fast_teacher = (torch.compile(net) if compiled else net for net in (generator, critic, teacher))
 
-    def judge(x: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    def judge(x: Tensor, t: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         with autocast():
             v, logits = fast_critic(x, t, context)
         return v.float(), logits.float()
@@ -78,8 +78,8 @@ def main(samples: int, batch: int, rate: float, critic_rate: float, adversarial:
         made = to_x0(x, bind(fast_generator, context)(x, t), t)
 
         later, noise, fake = losses.stratified(batch, DEVICE), torch.randn_like(x0), made.detach()
-        v, on_fake = judge(noised(fake, noise, later), later)
-        _, on_real = judge(noised(x0, torch.randn_like(x0), later), later)
+        v, on_fake = judge(noised(fake, noise, later), later, context)
+        _, on_real = judge(noised(x0, torch.randn_like(x0), later), later, context)
         denoising = (losses.min_snr_weight(later) * (v - velocity(fake, noise, later)).square().mean((1, 2, 3))).mean()
         told = losses.adversarial(on_real, True) + losses.adversarial(on_fake, False)
         run.descend(denoising + 0.1 * told, only="critic")
@@ -87,7 +87,7 @@ def main(samples: int, batch: int, rate: float, critic_rate: float, adversarial:
         critic.requires_grad_(False)
         later = losses.stratified(batch, DEVICE, T // 50, T - T // 50)
         x = noised(made, torch.randn_like(x0), later)
-        v, on_fake = judge(x, later)
+        v, on_fake = judge(x, later, context)
         with torch.no_grad():
             answers = (to_x0(x, answer, later) for answer in (bind(fast_teacher, context)(x, later), v))
             direction = losses.matching_direction(made, *answers)
