@@ -18,7 +18,10 @@ export interface ControlSurroundings {
 }
 
 /** Opens a control of one kind. */
-export type ControlOpener = (config: Json, surroundings: ControlSurroundings) => Promise<Control["prepare"]>;
+export type ControlOpener = (
+  config: Json,
+  surroundings: ControlSurroundings,
+) => Promise<Pick<Control, "prepare" | "places">>;
 
 /** Channels of a UNet's levels, for {@linkcode checkFit}. */
 export function channelsOf({ levels }: UnetArchitecture): string {

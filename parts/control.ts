@@ -58,13 +58,13 @@ export async function openControl(folder: ModelFolder, options: OpenControlOptio
   await using owned = new AsyncDisposableStack();
   const weights = owned.use(await folder.weights(component, variant === undefined ? {} : { variant }));
   const loadOptions = signal === undefined ? { dtype } : { dtype, signal };
-  const prepare = await open(config, {
+  const opened = await open(config, {
     load: async (graph) => owned.use(await backend.load({ kind: "graph", graph, weights }, loadOptions)),
     adder: owned.use(new ResidualAdder(backend)),
     ...unet !== undefined && { unet },
   });
   const kept = owned.move();
-  return { prepare, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { ...opened, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 const openers: ReadonlyMap<unknown, ControlOpener> = new Map([

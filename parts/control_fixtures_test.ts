@@ -35,12 +35,12 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
       const { cases } = await readJson<{ cases: Case[] }>(`models/${name}/cases.json`);
       for (const { index, timestep, scale, guess: guessMode = false } of cases) {
         const at = (key: string): Tensor => io.float32(`case${index}.${key}`);
-        await using predictor = await unet.prepare({ hidden: at("encoder_hidden_states") });
+        await using predictor = await unet.prepare({ encoder_hidden_states: at("encoder_hidden_states") });
         const pixels = at(name === "controlnet" ? "controlnet_cond" : "cond");
         const options: ControlOptions = { scale, guessMode };
         await using prepared = await control.prepare(
           pixels,
-          { hidden: at("encoder_hidden_states") },
+          { encoder_hidden_states: at("encoder_hidden_states") },
           options,
         );
         const latent = at("sample");

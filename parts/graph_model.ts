@@ -83,13 +83,7 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
     checkUnet(config, { name: source.name, latentChannels, textWidth: textConfig.hiddenSize });
     const part = new LazyPart(async (owned) => {
       const weights = owned.use(await component.weights());
-      return owned.use(
-        await graphUnet({
-          architecture: config,
-          load: load(adapt(weights, "unet")),
-          loras,
-        }),
-      );
+      return owned.use(graphUnet({ architecture: config, load: load(adapt(weights, "unet")), loras }));
     });
     unets.set(kind, { config, part });
   }

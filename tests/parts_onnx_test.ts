@@ -14,6 +14,7 @@ import { openOnnx } from "../parts/onnx.ts";
 import { openModelFolder } from "../parts/open_model.ts";
 import { maxAbsDifference } from "./_fixtures.ts";
 import { cpuBackends, testPath } from "./_networks.ts";
+import { encodeStates } from "./_states.ts";
 
 const onnx = await localFolder(testPath("./data/onnx_sd15_tiny"));
 const safetensors = await localFolder(testPath("./reference/pipelines/sd15-tiny"));
@@ -53,7 +54,7 @@ for (const backend of cpuBackends) {
       latents.push(await vae.encode(image));
       await using unet = await model.unets.get("base")!.part.get();
       await using predictor = await unet.prepare({
-        hidden: { data: new Float32Array(77 * 32).fill(0.1), shape: [1, 77, 32] },
+        encoder_hidden_states: { data: new Float32Array(77 * 32).fill(0.1), shape: [1, 77, 32] },
       });
       latents.push(await predictor.predict(latents.at(-1)!, 500));
     }
@@ -124,7 +125,7 @@ for (
     const model = await openOnnx(bare, { backend, tokenizer });
     assert.equal(model.unets.get("base")!.config.crossAttentionDim, 16);
     await using unet = await model.unets.get("base")!.part.get();
-    await using predictor = await unet.prepare({ hidden: states });
+    await using predictor = await unet.prepare({ encoder_hidden_states: states });
     const { shape } = await predictor.predict(latent, 999);
     assert.deepEqual(shape, [2, 4, 8, 8]);
     assert.deepEqual(calls.map(({ timestep }) => timestep!.shape), expected);
@@ -143,7 +144,9 @@ Deno.test("a w-conditioned ONNX UNet gets its guidance", async () => {
   const model = await openOnnx(bare, { backend, tokenizer });
   const { config, part } = model.unets.get("base")!;
   assert.equal(config.timeCondProjDim, 256);
-  await using predictor = await (await part.get()).prepare({ hidden: states }, { guidanceScale: 8 });
+  await using predictor = await (await part.get()).prepare({ encoder_hidden_states: states }, {
+    guidanceScale: 8,
+  });
   await predictor.predict(latent, 999);
   assert.deepEqual(calls[0]!.timestep_cond!.shape, [2, 256]);
 });
@@ -158,17 +161,17 @@ Deno.test("an ONNX text encoder compiled for one row encodes several, and names 
   const backend: Backend = { name: "both", load: (source) => inTurn.shift()!.backend.load(source) };
   const model = await openOnnx(bare, { tokenizer, backend });
   await using encoder = await model.textEncoder.get();
-  const { hidden } = await encoder.encode(["a red house", "fog"]);
+  const hidden = await encodeStates(encoder, ["a red house", "fog"]);
   assert.deepEqual(hidden.shape, [2, 77, 16]);
   assert.equal(text.calls.length, 2);
-  await assert.rejects(encoder.encode(["a"], { clipSkip: 1 }), UnsupportedModelError);
+  await assert.rejects(encodeStates(encoder, ["a"], { clipSkip: 1 }), UnsupportedModelError);
 });
 
 Deno.test("an exported UNet that wants even resolutions says so in pixels", async () => {
   const model = await openOnnx(onnx, { backend: cpuBackends[1]! });
   await using part = model.unets.get("base")!.part;
   await using predictor = await (await part.get()).prepare({
-    hidden: { data: new Float32Array(77 * 32), shape: [1, 77, 32] },
+    encoder_hidden_states: { data: new Float32Array(77 * 32), shape: [1, 77, 32] },
   });
   const odd = { data: new Float32Array(4 * 6 * 8), shape: [1, 4, 6, 8] };
   await assert.rejects(predictor.predict(odd, 500), /RangeError.*64 × 48 pixels.*multiples of 64/);
@@ -186,7 +189,7 @@ Deno.test("openOnnx says what it cannot do", async () => {
   await using vae = await model.vae.get();
   await assert.rejects(vae.encode({ data: new Float32Array(192), shape: [1, 3, 8, 8] }), /no VAE encoder/);
   await using unet = await model.unets.get("base")!.part.get();
-  await using predictor = await unet.prepare({ hidden: states });
+  await using predictor = await unet.prepare({ encoder_hidden_states: states });
   await assert.rejects(predictor.predict(latent, 1, { mid: latent }), /residuals.*mid/);
   await assert.rejects(
     predictor.predict({ data: new Float32Array(128), shape: [2, 4, 4, 4] }, 1),

@@ -80,7 +80,7 @@ async function scoreRegime(
   }
   const kind = sampler.trainedFor ?? BASE;
   const { config } = pipeline.model.unets.get(kind)!;
-  const guided = config.timeCondProjDim === undefined && (sampler.guidance ?? model.guidance) > 1;
+  const guided = config.timeCondProjDim === undefined && (sampler.guidance ?? model.guidanceScale) > 1;
   row["mean of tags"] = mean(seen!).toFixed(3);
   row["sharpness, of the oracle's"] = (mean(edges!) / oracleSharpness).toFixed(2);
   if (seeds > 1) row["apart, of 255"] = Math.round(mean(spreads!));

@@ -16,6 +16,7 @@ import {
 } from "./_apple_models.ts";
 import { hiddenOf, tokenizerFiles } from "./_reference.ts";
 import { coremlTest, specOf, standInTest } from "./_rig.ts";
+import { encodeStates } from "../_states.ts";
 
 const packages = {
   "Stable_Diffusion_version_owner_model_text_encoder.mlpackage": "TextEncoder",
@@ -25,7 +26,7 @@ const packages = {
 } as const;
 
 modelTest("layout: packages are found by the converter's names", packages, async (model) => {
-  await using predictor = await (await unetOf(model)).prepare({ hidden: hiddenOf("a") });
+  await using predictor = await (await unetOf(model)).prepare({ encoder_hidden_states: hiddenOf("a") });
   assert.deepEqual((await predictor.predict(latents(1), 1)).shape, [1, 4, 8, 8]);
   assert.throws(() => model.openControl!("Depth"), {
     name: "TypeError",
@@ -41,7 +42,7 @@ coremlTest("layout: the folder's own tokenizer is used", async (rig) => {
   const opened = await localFolder(folder.path);
   assert.equal(isAppleFolder(opened), true);
   const model = await openApple(opened, { backend: rig.backend() });
-  const { hidden } = await (await model.textEncoder.get()).encode(["house"]);
+  const hidden = await encodeStates(await model.textEncoder.get(), ["house"]);
   assertClose(hidden, hiddenOf("house"), rig);
   await model.textEncoder.release();
   await model.unets.get(BASE)!.part.release();
