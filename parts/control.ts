@@ -10,7 +10,7 @@ import type { UnetArchitecture } from "../models/unet_config.ts";
 import type { ControlOpener } from "./_control_opener.ts";
 import { openControlNet } from "./_controlnet.ts";
 import { openControlPlugin, openT2IAdapter } from "./_feature_control.ts";
-import { type ModelFolder, readJson } from "./model_folder.ts";
+import { type ModelFolder, readJson } from "../weights/model_folder.ts";
 import { ResidualAdder } from "./_residuals.ts";
 
 /** Options of {@linkcode openControl}. */

@@ -7,8 +7,8 @@ import { readUnetConfig } from "../models/unet_config.ts";
 import { type DdimArguments, ddimRun } from "../tests/_ddim_run.ts";
 import { maxAbsDifference, readFixture, readJson } from "../tests/_fixtures.ts";
 import { openControl } from "./control.ts";
-import { openDiffusers } from "./diffusers.ts";
-import { localFolder } from "./model_folder.ts";
+import { openDiffusers } from "../layouts/diffusers.ts";
+import { localFolder } from "../weights/model_folder.ts";
 
 interface Case {
   readonly index: number;

@@ -9,7 +9,7 @@ import { maxAbsDifference, readJson } from "../tests/_fixtures.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import { readFloat32 } from "../weights/convert.ts";
 import { openControl } from "./control.ts";
-import { localFolder } from "./model_folder.ts";
+import { localFolder } from "../weights/model_folder.ts";
 
 const backend = native();
 const hidden = { data: new Float32Array(2 * 5 * 32).map((_, i) => Math.sin(i)), shape: [2, 5, 32] };

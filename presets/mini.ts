@@ -4,8 +4,8 @@
  * @module
  */
 import type { Model } from "../core/model.ts";
-import type { ModelFolder } from "../parts/model_folder.ts";
-import { memoryFolder } from "../parts/model_folder.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
+import { memoryFolder } from "../weights/model_folder.ts";
 
 /** What suits the embedded model when the caller says nothing. */
 export const MINI_DEFAULTS: Pick<Model, "guidanceScale"> = { guidanceScale: 5 };

@@ -2,15 +2,15 @@
 import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
-import { localFolder } from "../parts/model_folder.ts";
-import { openModelFolder } from "../parts/open_model.ts";
+import { localFolder } from "../weights/model_folder.ts";
+import { openModelFolder } from "../presets/open_model.ts";
 import {
   insertVectors,
   invertedTokenizer,
   readTextualInversion,
   type TextualInversion,
 } from "../parts/textual_inversion.ts";
-import { tokenizerFiles } from "../parts/_tokenizer_files.ts";
+import { tokenizerFiles } from "../layouts/_tokenizer_files.ts";
 import { readFloat32 } from "../weights/convert.ts";
 import { memoryWeights } from "../weights/memory.ts";
 import { encodeSafetensors } from "../weights/write_safetensors.ts";

@@ -6,8 +6,8 @@ import { BASE, type Model } from "../../core/model.ts";
 import type { Unet } from "../../core/parts.ts";
 import { type Latent, type Tensor, tensor } from "../../core/tensor.ts";
 import { torchNoise } from "../../core/torch_noise.ts";
-import { openApple } from "../../parts/apple.ts";
-import { localFolder } from "../../parts/model_folder.ts";
+import { openApple } from "../../families/stable_diffusion/apple.ts";
+import { localFolder } from "../../weights/model_folder.ts";
 import { tokenizerFiles } from "./_reference.ts";
 import { coremlTest, type ModelName, type ModelSpec, type Rig } from "./_rig.ts";
 

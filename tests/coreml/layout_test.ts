@@ -3,8 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { BASE } from "../../core/model.ts";
-import { isAppleFolder, openApple } from "../../parts/apple.ts";
-import { localFolder, memoryFolder } from "../../parts/model_folder.ts";
+import { isAppleFolder, openApple } from "../../families/stable_diffusion/apple.ts";
+import { localFolder, memoryFolder } from "../../weights/model_folder.ts";
 import {
   assertClose,
   basic,

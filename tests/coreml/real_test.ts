@@ -13,8 +13,8 @@ import assert from "node:assert/strict";
 import { coreml, type CoreMLOptions } from "../../backends/coreml.ts";
 import type { Image } from "../../core/image.ts";
 import { Pipeline } from "../../core/pipeline.ts";
-import { openApple } from "../../parts/apple.ts";
-import { localFolder } from "../../parts/model_folder.ts";
+import { openApple } from "../../families/stable_diffusion/apple.ts";
+import { localFolder } from "../../weights/model_folder.ts";
 import { ddim } from "../../samplers/ddim.ts";
 import { TemporaryFolder } from "./_rig.ts";
 

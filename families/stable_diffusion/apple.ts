@@ -5,25 +5,25 @@
  *
  * @module
  */
-import type { Runner } from "../backends/backend.ts";
-import { UnsupportedModelError } from "../core/errors.ts";
-import { LazyPart } from "../core/lazy_part.ts";
-import { BASE, type Model } from "../core/model.ts";
-import type { Control, TextEncoder, Unet, Vae } from "../core/parts.ts";
-import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
-import { ChunkedRunner } from "./apple/_chunked_runner.ts";
-import { appleControl } from "./apple/_control.ts";
-import { FixedRunner } from "./_fixed_runner.ts";
-import { AppleLayout, type ApplePart, modelsOf } from "./apple/_layout.ts";
-import { portsOf, wrap } from "./_ports.ts";
-import { HostResidualAdder } from "./apple/_residuals.ts";
-import { appleTextEncoder } from "./apple/_text_encoder.ts";
-import { appleUnet } from "./apple/_unet.ts";
-import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "./_model_defaults.ts";
-import type { ModelFolder } from "./model_folder.ts";
-import type { OpenModelOptions } from "./open_options.ts";
-import { tokenizerFiles } from "./_tokenizer_files.ts";
-import { autoencoderVae } from "./vae.ts";
+import type { Runner } from "../../backends/backend.ts";
+import { UnsupportedModelError } from "../../core/errors.ts";
+import { LazyPart } from "../../core/lazy_part.ts";
+import { BASE, type Model } from "../../core/model.ts";
+import type { Control, TextEncoder, Unet, Vae } from "../../core/parts.ts";
+import { loadTokenizer } from "../../tokenizer/load_tokenizer.ts";
+import { ChunkedRunner } from "../../parts/apple/_chunked_runner.ts";
+import { appleControl } from "../../parts/apple/_control.ts";
+import { FixedRunner } from "../../parts/_fixed_runner.ts";
+import { AppleLayout, type ApplePart, modelsOf } from "../../layouts/_apple_files.ts";
+import { portsOf, wrap } from "../../parts/_ports.ts";
+import { HostResidualAdder } from "../../parts/apple/_residuals.ts";
+import { appleTextEncoder } from "../../parts/apple/_text_encoder.ts";
+import { appleUnet } from "../../parts/apple/_unet.ts";
+import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "../_model_defaults.ts";
+import type { ModelFolder } from "../../weights/model_folder.ts";
+import type { OpenModelOptions } from "../open_options.ts";
+import { tokenizerFiles } from "../../layouts/_tokenizer_files.ts";
+import { autoencoderVae } from "../../parts/vae.ts";
 
 /** Picture pixels per latent pixel in this family. */
 const SCALE = 8;

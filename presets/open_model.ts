@@ -4,13 +4,13 @@
  * @module
  */
 import type { Model } from "../core/model.ts";
-import { isAppleFolder, openApple } from "./apple.ts";
-import { checkpointFiles, openCheckpointModel } from "./checkpoint.ts";
-import { openDiffusers } from "./diffusers.ts";
-import { refuseOtherFamilies } from "./_family.ts";
-import type { ModelFolder } from "./model_folder.ts";
-import { openOnnx } from "./onnx.ts";
-import type { OpenModelOptions } from "./open_options.ts";
+import { isAppleFolder, openApple } from "../families/stable_diffusion/apple.ts";
+import { checkpointFiles, openCheckpointModel } from "../layouts/single_file.ts";
+import { openDiffusers } from "../layouts/diffusers.ts";
+import { refuseOtherFamilies } from "../families/choose.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
+import { openOnnx } from "../families/stable_diffusion/onnx.ts";
+import type { OpenModelOptions } from "../families/open_options.ts";
 
 /**
  * Opens a model by what its folder holds; the first of these that is there:

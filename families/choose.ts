@@ -1,7 +1,7 @@
 /** Which models are not of this family, by what their folders say. */
 import { UnsupportedModelError } from "../core/errors.ts";
 import { BASE } from "../core/model.ts";
-import { type ModelFolder, readOptionalJson } from "./model_folder.ts";
+import { type ModelFolder, readOptionalJson } from "../weights/model_folder.ts";
 
 /** Components that other families have, with the names of these. */
 const foreign: Readonly<Record<string, string>> = {

@@ -5,12 +5,12 @@ import {
   mergeLoraIntoOnnx,
   onnxModules,
   readLora,
-} from "../../adapters/mod.ts";
-import type { OnnxSource } from "../../backends/backend.ts";
-import type { LoraInput } from "../../core/model.ts";
-import { openSafetensors } from "../../weights/safetensors.ts";
-import type { ModelFolder } from "../model_folder.ts";
-import { onnxBytes, onnxSource } from "./_source.ts";
+} from "../adapters/mod.ts";
+import type { OnnxSource } from "../backends/backend.ts";
+import type { LoraInput } from "../core/model.ts";
+import { openSafetensors } from "../weights/safetensors.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
+import { onnxBytes, onnxSource } from "../layouts/_onnx_files.ts";
 
 /** Which network a component is, for a LoRA. */
 function targetOf(component: string): LoraTarget | undefined {

@@ -2,7 +2,7 @@
  * Which file is which part, in the two layouts that Apple's converter writes: `Resources/` with compiled models
  * (`Unet.mlmodelc`), and packages under the model's name (`Stable_Diffusion_version_…_unet.mlpackage`).
  */
-import type { ModelFolder } from "../model_folder.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
 
 /** A part's name in `Resources/`, with its name in packages. */
 const packageNames = {

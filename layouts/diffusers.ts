@@ -5,11 +5,11 @@
  */
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
-import { refuseOtherFamilies, unetComponents } from "./_family.ts";
-import { type GraphComponent, graphModel } from "./graph_model.ts";
-import { type Json, type ModelFolder, readJson, readOptionalJson } from "./model_folder.ts";
-import { STABLE_DIFFUSION_SCHEDULER } from "./_model_defaults.ts";
-import type { OpenModelOptions } from "./open_options.ts";
+import { refuseOtherFamilies, unetComponents } from "../families/choose.ts";
+import { type GraphComponent, graphModel } from "../families/stable_diffusion/graph.ts";
+import { type Json, type ModelFolder, readJson, readOptionalJson } from "../weights/model_folder.ts";
+import { STABLE_DIFFUSION_SCHEDULER } from "../families/_model_defaults.ts";
+import type { OpenModelOptions } from "../families/open_options.ts";
 import { tokenizerFiles } from "./_tokenizer_files.ts";
 
 /**

@@ -1,8 +1,8 @@
 /** From a file of a folder to what a backend loads. */
-import type { OnnxSource } from "../../backends/backend.ts";
-import { UnsupportedModelError } from "../../core/errors.ts";
-import { decodeModel, type GraphProto } from "../../graph/onnx_proto.ts";
-import type { ModelFolder } from "../model_folder.ts";
+import type { OnnxSource } from "../backends/backend.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
+import { decodeModel, type GraphProto } from "../graph/onnx_proto.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
 
 /** A model in memory. */
 export interface OnnxBytes {

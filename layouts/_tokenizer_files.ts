@@ -1,6 +1,6 @@
 /** Finds the files of a tokenizer. */
 import type { TokenizerFiles } from "../tokenizer/files.ts";
-import { type ModelFolder, readText } from "./model_folder.ts";
+import { type ModelFolder, readText } from "../weights/model_folder.ts";
 
 const names = [
   "tokenizer.json",

@@ -3,7 +3,7 @@ import type { Model } from "../core/model.ts";
 import { createSchedule } from "../core/schedule.ts";
 import { readScheduleConfig } from "../core/schedule_config.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
-import type { Json } from "./model_folder.ts";
+import type { Json } from "../weights/model_folder.ts";
 import type { OpenModelOptions } from "./open_options.ts";
 
 /** The guidance scale that Stable Diffusion's authors used. */

@@ -2,7 +2,7 @@
 import type { LoraFileOpener } from "../adapters/mod.ts";
 import { WeightsError } from "../core/errors.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
-import type { GraphModelSource } from "./graph_model.ts";
+import type { GraphModelSource } from "./stable_diffusion/graph.ts";
 
 /** Opens one of the model's own folder, `lora_<name>/`, or a file anywhere. */
 export function modelLoraFiles({ folder }: GraphModelSource): LoraFileOpener {

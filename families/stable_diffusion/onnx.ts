@@ -5,24 +5,24 @@
  *
  * @module
  */
-import type { Runner } from "../backends/backend.ts";
-import { UnsupportedModelError } from "../core/errors.ts";
-import { LazyPart } from "../core/lazy_part.ts";
-import { BASE, type Model, type ModelUnet } from "../core/model.ts";
-import type { TextEncoder, Unet, Vae } from "../core/parts.ts";
-import { readUnetConfig } from "../models/unet_config.ts";
-import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
-import { wrap } from "./_ports.ts";
-import { refuseOtherFamilies, unetComponents } from "./_family.ts";
-import { type ModelFolder, readOptionalJson } from "./model_folder.ts";
-import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "./_model_defaults.ts";
-import { OnnxLoras } from "./onnx/_loras.ts";
-import { onnxFile } from "./onnx/_source.ts";
-import { onnxTextEncoder } from "./onnx/_text_encoder.ts";
-import { onnxUnet, readUnetPorts } from "./onnx/_unet.ts";
-import type { OpenModelOptions } from "./open_options.ts";
-import { tokenizerFiles } from "./_tokenizer_files.ts";
-import { type AutoencoderSizes, autoencoderVae, readAutoencoder } from "./vae.ts";
+import type { Runner } from "../../backends/backend.ts";
+import { UnsupportedModelError } from "../../core/errors.ts";
+import { LazyPart } from "../../core/lazy_part.ts";
+import { BASE, type Model, type ModelUnet } from "../../core/model.ts";
+import type { TextEncoder, Unet, Vae } from "../../core/parts.ts";
+import { readUnetConfig } from "../../models/unet_config.ts";
+import { loadTokenizer } from "../../tokenizer/load_tokenizer.ts";
+import { wrap } from "../../parts/_ports.ts";
+import { refuseOtherFamilies, unetComponents } from "../choose.ts";
+import { type ModelFolder, readOptionalJson } from "../../weights/model_folder.ts";
+import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "../_model_defaults.ts";
+import { OnnxLoras } from "../_onnx_loras.ts";
+import { onnxFile } from "../../layouts/_onnx_files.ts";
+import { onnxTextEncoder } from "../../parts/onnx/_text_encoder.ts";
+import { onnxUnet, readUnetPorts } from "../../parts/onnx/_unet.ts";
+import type { OpenModelOptions } from "../open_options.ts";
+import { tokenizerFiles } from "../../layouts/_tokenizer_files.ts";
+import { type AutoencoderSizes, autoencoderVae, readAutoencoder } from "../../parts/vae.ts";
 
 /**
  * Opens a model. Networks are loaded when they are first needed; a UNet without a `config.json` is loaded now, for its

@@ -3,29 +3,29 @@
  *
  * @module
  */
-import { type LoraTarget, modelLoras } from "../adapters/mod.ts";
-import type { Runner } from "../backends/backend.ts";
-import { LazyPart } from "../core/lazy_part.ts";
-import { BASE, type Model, type ModelUnet } from "../core/model.ts";
-import type { Vae } from "../core/parts.ts";
-import type { Graph } from "../graph/graph.ts";
-import { clipText, readClipTextConfig } from "../models/clip_text.ts";
-import { unet } from "../models/unet.ts";
-import { readUnetConfig } from "../models/unet_config.ts";
-import type { TokenizerFiles } from "../tokenizer/files.ts";
-import { currentAttentionNames } from "../weights/legacy_attention.ts";
-import { quantised } from "../weights/quantise.ts";
-import type { Weights } from "../weights/weights.ts";
-import { checkUnet } from "./_check_model.ts";
-import { readLatentToRgb } from "./_latent_to_rgb.ts";
-import { modelControls } from "./_model_controls.ts";
-import { modelLoraFiles } from "./_model_loras.ts";
-import type { Json, ModelFolder } from "./model_folder.ts";
-import type { OpenModelOptions } from "./open_options.ts";
-import { modelDefaults } from "./_model_defaults.ts";
+import { type LoraTarget, modelLoras } from "../../adapters/mod.ts";
+import type { Runner } from "../../backends/backend.ts";
+import { LazyPart } from "../../core/lazy_part.ts";
+import { BASE, type Model, type ModelUnet } from "../../core/model.ts";
+import type { Vae } from "../../core/parts.ts";
+import type { Graph } from "../../graph/graph.ts";
+import { clipText, readClipTextConfig } from "../../models/clip_text.ts";
+import { unet } from "../../models/unet.ts";
+import { readUnetConfig } from "../../models/unet_config.ts";
+import type { TokenizerFiles } from "../../tokenizer/files.ts";
+import { currentAttentionNames } from "../../weights/legacy_attention.ts";
+import { quantised } from "../../weights/quantise.ts";
+import type { Weights } from "../../weights/weights.ts";
+import { checkUnet } from "./_check_unet.ts";
+import { readLatentToRgb } from "../../parts/_latent_to_rgb.ts";
+import { modelControls } from "../_model_controls.ts";
+import { modelLoraFiles } from "../_model_loras.ts";
+import type { Json, ModelFolder } from "../../weights/model_folder.ts";
+import type { OpenModelOptions } from "../open_options.ts";
+import { modelDefaults } from "../_model_defaults.ts";
 import { textEncoderPart } from "./_text_encoder_part.ts";
-import { graphUnet } from "./unet.ts";
-import { autoencoderVae, readAutoencoder } from "./vae.ts";
+import { graphUnet } from "../../parts/unet.ts";
+import { autoencoderVae, readAutoencoder } from "../../parts/vae.ts";
 
 /** A network at rest. */
 export interface GraphComponent {

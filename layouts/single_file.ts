@@ -7,10 +7,10 @@ import { UnsupportedModelError } from "../core/errors.ts";
 import { BASE, type Model } from "../core/model.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
 import { openCheckpoint as openWeights } from "../weights/checkpoint.ts";
-import { type GraphComponent, graphModel } from "./graph_model.ts";
-import type { Json, ModelFolder } from "./model_folder.ts";
-import { STABLE_DIFFUSION_SCHEDULER } from "./_model_defaults.ts";
-import type { OpenModelOptions } from "./open_options.ts";
+import { type GraphComponent, graphModel } from "../families/stable_diffusion/graph.ts";
+import type { Json, ModelFolder } from "../weights/model_folder.ts";
+import { STABLE_DIFFUSION_SCHEDULER } from "../families/_model_defaults.ts";
+import type { OpenModelOptions } from "../families/open_options.ts";
 import { tokenizerFiles } from "./_tokenizer_files.ts";
 
 /**
