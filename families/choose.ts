@@ -1,55 +1,76 @@
-/** Which models are not of this family, by what their folders say. */
+/**
+ * Which family a model is of.
+ *
+ * @module
+ */
 import { UnsupportedModelError } from "../core/errors.ts";
-import { BASE } from "../core/model.ts";
-import { type ModelFolder, readOptionalJson } from "../weights/model_folder.ts";
+import type { Components } from "./components.ts";
+import type { Family } from "./family.ts";
 
-/** Components that other families have, with the names of these. */
+/** Networks that are a family's mark, with its name. */
 const foreign: Readonly<Record<string, string>> = {
-  "transformer/": "Stable Diffusion 3, Flux and other transformers",
-  "text_encoder_2/": "Stable Diffusion XL",
-  "prior/": "Stable Cascade and Kandinsky",
+  "transformer": "Stable Diffusion 3, Flux and other transformers",
+  "text_encoder_2": "Stable Diffusion XL",
+  "prior": "Stable Cascade and Kandinsky",
 };
 
 /**
- * Refuses models of other families by name, before anything of them is read.
+ * The family of a model.
  *
- * @throws {UnsupportedModelError} If this is one.
+ * @param asked The one to take, whatever the files say: a family, or the name of one of `families`.
+ * @throws {UnsupportedModelError} If no family knows the model; the message says what it is and which there are.
+ * @throws {TypeError} If two families know it, or there is none of the name.
  */
-export async function refuseOtherFamilies(folder: ModelFolder): Promise<void> {
-  const index = await readOptionalJson(folder, "model_index.json");
-  const { _class_name: pipeline } = index ?? {};
-  const named = typeof pipeline === "string" &&
-    /XL|Diffusion3|Flux|Sana|PixArt|Cascade|Upscale|Kandinsky|IFPipeline/.test(pipeline);
-  if (named) throw refusal(folder, `it is a ${pipeline}`);
-  for (const [component, family] of Object.entries(foreign)) {
-    if ([...folder.files].some((file) => file.startsWith(component))) {
-      throw refusal(folder, `it has "${component}", as ${family}`);
-    }
+export function chooseFamily(
+  files: Components,
+  families: readonly Family[],
+  asked?: Family | string,
+): Family {
+  if (typeof asked === "object") return asked;
+  if (asked !== undefined) {
+    const named = families.find(({ name }) => plain(name) === plain(asked));
+    if (named !== undefined) return named;
+    throw new TypeError(
+      `Cannot open the model "${files.name}" as "${asked}": expected ${
+        listOf(families)
+      }, or a family of your own.`,
+    );
   }
+  const known = families.flatMap((family) => {
+    const { because } = family.recognises(files) ?? {};
+    return because === undefined ? [] : [{ family, because }];
+  });
+  if (known.length > 1) {
+    const both = known.map(({ family, because }) => `${family.name} (${because})`).join(" and ");
+    throw new TypeError(
+      `Cannot tell of which family the model "${files.name}" is: it looks like ${both}. Choose with the option "family".`,
+    );
+  }
+  if (known.length === 1) return known[0]!.family;
+  throw refusal(files, families);
 }
 
-function refusal({ name }: ModelFolder, state: string): UnsupportedModelError {
+/** Says what a model is that no family knows. */
+function refusal(files: Components, families: readonly Family[]): UnsupportedModelError {
+  const { _class_name: pipeline } = files.index ?? {};
+  const mark = Object.keys(foreign).find((role) => files.roles.has(role));
+  const kind = files.config("unet")?.["_class_name"];
+  const states = [
+    ...typeof pipeline === "string" ? [`it is a ${pipeline}`] : [],
+    ...mark !== undefined ? [`it has "${mark}/", as ${foreign[mark]}`] : [],
+    ...typeof kind === "string" ? [`its unet is of the kind "${kind}"`] : [],
+  ];
+  const state = states[0] ?? `its networks are ${[...files.roles].join(", ")}`;
   return new UnsupportedModelError(
-    `Cannot open the model "${name}": ${state}; expected Stable Diffusion 1.x or 2.x, a child of them, or MobileDiffusion.`,
+    `Cannot open the model "${files.name}": ${state}; expected ${listOf(families)}.`,
   );
 }
 
-/**
- * The UNets of a folder: `unet/` is the ordinary one, `unet_ufogen/` is trained for "ufogen", and so on.
- *
- * @param file The file that each has, as `config.json`.
- * @returns Folders by what the UNets are for, {@linkcode BASE} first.
- * @throws {TypeError} If there is no ordinary one.
- */
-export function unetComponents({ files, name }: ModelFolder, file: string): ReadonlyMap<string, string> {
-  const components = new Map<string, string>([[BASE, "unet"]]);
-  if (!files.has(`unet/${file}`)) {
-    throw new TypeError(`Cannot open the model "${name}": "unet/${file}" is missing.`);
-  }
-  for (const path of files) {
-    const [component, ...rest] = path.split("/");
-    const [, kind] = component!.match(/^unet_(\w+)$/) ?? [];
-    if (kind !== undefined && rest.join("/") === file) components.set(kind.replaceAll("_", "-"), component!);
-  }
-  return components;
+function listOf(families: readonly Family[]): string {
+  return families.map(({ covers }) => covers).join("; ");
+}
+
+/** "Stable Diffusion" and "stable_diffusion" are one name. */
+function plain(name: string): string {
+  return name.toLowerCase().replaceAll(/[\s_-]/g, "");
 }

@@ -3,69 +3,65 @@
  *
  * @module
  */
-import { UnsupportedModelError } from "../core/errors.ts";
-import { BASE, type Model } from "../core/model.ts";
-import type { TokenizerFiles } from "../tokenizer/files.ts";
-import { openCheckpoint as openWeights } from "../weights/checkpoint.ts";
-import { type GraphComponent, graphModel } from "../families/stable_diffusion/graph.ts";
-import type { Json, ModelFolder } from "../weights/model_folder.ts";
-import { STABLE_DIFFUSION_SCHEDULER } from "../families/_model_defaults.ts";
+import type { Components, Program } from "../families/components.ts";
+import type { Family, SplitFile } from "../families/family.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
+import type { TokenizerFiles } from "../tokenizer/files.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
+import { openSafetensors } from "../weights/safetensors.ts";
 import { tokenizerFiles } from "./_tokenizer_files.ts";
 
 /**
- * Opens a checkpoint: the only `.safetensors` file at the root of a folder, or the one that `variant` names. It holds
- * no tokenizer: that comes from `options.tokenizer`, or lies beside it.
+ * Reads a checkpoint's header: the only `.safetensors` file at the root of a folder, or the one that `variant` names.
+ * It holds no tokenizer: that comes from `options.tokenizer`, or lies beside it.
  *
- * @throws {UnsupportedModelError} If it is of another family, or nothing tells whether it predicts the noise or v.
+ * @param families Who knows the names in such files; where none does, the first one says what is wrong with them.
+ * @throws {UnsupportedModelError} If it is of another family.
  * @throws {WeightsError} If the file is damaged or not a whole checkpoint.
- * @throws {TypeError} If there is no tokenizer, or no file, or more than one.
- *
- * @example
- * ```ts ignore
- * const model = await openCheckpointModel(await localFolder("v1-5-pruned-emaonly.safetensors"), {
- *   backend: native(),
- *   tokenizer: await localFolder("clip-tokenizer"),
- * });
- * ```
+ * @throws {TypeError} If there is no file, or more than one, or two families know its names.
  */
-export async function openCheckpointModel(folder: ModelFolder, options: OpenModelOptions): Promise<Model> {
-  const file = checkpointFile(folder, options.variant);
-  const open = () => openWeights(folder.source(file), options.checkpoint);
-  await using checkpoint = await open();
-  const predictionType = options.predictionType ?? checkpoint.predictionType;
-  if (predictionType === undefined) {
-    throw new UnsupportedModelError(
-      `Cannot open "${file}": nothing in it tells what it predicts. ` +
-        `Give the option "predictionType": "epsilon" for 512-pixel models of 2.x, "v_prediction" for 768-pixel ones.`,
-    );
-  }
-  const component = (part: "unet" | "vae" | "textEncoder"): GraphComponent => ({
-    config: checkpoint[part].config,
-    async weights() {
-      const opened = await open();
-      return { ...opened[part].weights, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+export async function readSingleFile(
+  folder: ModelFolder,
+  options: Pick<OpenModelOptions, "variant" | "tokenizer" | "checkpoint">,
+  families: readonly Family[],
+): Promise<Components> {
+  const file = singleFile(folder, options.variant);
+  const source = folder.source(file);
+  await using weights = await openSafetensors(source);
+  const family = familyOf(file, new Set(weights.names()), families);
+  const { networks, said, specialTokens } = family.split(weights, options);
+  const need = (role: string): Program => ({
+    kind: "weights",
+    async open() {
+      const opened = await openSafetensors(source);
+      const { weights } = family.split(opened, options).networks[role]!;
+      return { ...weights, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
     },
   });
-  const textEncoder = component("textEncoder");
-  const tokenizer = await tokenizerFiles(folder, options.tokenizer);
-  return graphModel({
-    name: file.replace(/\.safetensors$/, ""),
-    unets: new Map([[BASE, component("unet")]]),
-    vae: component("vae"),
-    textEncoder,
-    scheduler: STABLE_DIFFUSION_SCHEDULER,
-    tokenizer: withPadding(tokenizer, textEncoder.config),
-  }, { ...options, predictionType });
+  const name = file.replace(/\.safetensors$/, "");
+  return {
+    ...said,
+    name,
+    layout: "single file",
+    roles: new Set(Object.keys(networks)),
+    config: (role) => networks[role]?.config,
+    program: (role) => role in networks ? need(role) : undefined,
+    need(role) {
+      if (role in networks) return need(role);
+      throw new TypeError(`Cannot open "${file}": it holds no ${role}.`);
+    },
+    tokenizer: async (role) =>
+      withSpecialTokens(await tokenizerFiles(folder, options.tokenizer, role), specialTokens),
+  };
 }
 
 /** Names of the single files at the root of a folder. */
-export function checkpointFiles({ files }: ModelFolder): string[] {
+export function singleFiles({ files }: ModelFolder): string[] {
   return [...files].filter((file) => /^[^/]+\.safetensors$/.test(file)).sort();
 }
 
-function checkpointFile(folder: ModelFolder, variant: string | undefined): string {
-  const all = checkpointFiles(folder);
+function singleFile(folder: ModelFolder, variant: string | undefined): string {
+  const all = singleFiles(folder);
   const fitting = variant === undefined ? all : all.filter((file) => file.includes(variant));
   if (fitting.length === 1) return fitting[0]!;
   throw new TypeError(
@@ -76,10 +72,26 @@ function checkpointFile(folder: ModelFolder, variant: string | undefined): strin
   );
 }
 
-/** OpenCLIP, which 2.x has (and its exact GELU), pads with "!", which no tokenizer says that was made for 1.x. */
-function withPadding(files: TokenizerFiles, { hidden_act: activation }: Json): TokenizerFiles {
+type Splitter = NonNullable<Family["singleFile"]>;
+
+function familyOf(file: string, names: ReadonlySet<string>, families: readonly Family[]): Splitter {
+  const able = families.filter(({ singleFile }) => singleFile !== undefined);
+  const known = able.filter(({ singleFile }) => singleFile!.is(names));
+  if (known.length > 1) {
+    const both = known.map(({ name }) => name).join(" and ");
+    throw new TypeError(
+      `Cannot tell of which family "${file}" is: its names are those of ${both}. Choose with the option "family".`,
+    );
+  }
+  const [family = able[0]] = known;
+  if (family?.singleFile !== undefined) return family.singleFile;
+  throw new TypeError(`Cannot open "${file}": no family that is asked for has single files.`);
+}
+
+/** Special tokens that the networks tell, where the tokenizer's files say nothing of their own. */
+function withSpecialTokens(files: TokenizerFiles, tokens: SplitFile["specialTokens"]): TokenizerFiles {
   const said = files["special_tokens_map.json"] ?? files["tokenizer_config.json"];
-  return said !== undefined || activation !== "gelu"
+  return said !== undefined || tokens === undefined
     ? files
-    : { ...files, "special_tokens_map.json": JSON.stringify({ pad_token: "!" }) };
+    : { ...files, "special_tokens_map.json": JSON.stringify(tokens) };
 }

@@ -1,26 +1,30 @@
 /**
- * Opens a model folder, whatever its layout.
+ * Opens a model folder, whatever its layout and family.
  *
  * @module
  */
 import type { Model } from "../core/model.ts";
-import { isAppleFolder, openApple } from "../families/stable_diffusion/apple.ts";
-import { checkpointFiles, openCheckpointModel } from "../layouts/single_file.ts";
-import { openDiffusers } from "../layouts/diffusers.ts";
-import { refuseOtherFamilies } from "../families/choose.ts";
-import type { ModelFolder } from "../weights/model_folder.ts";
-import { openOnnx } from "../families/stable_diffusion/onnx.ts";
+import { chooseFamily } from "../families/choose.ts";
+import type { Family } from "../families/family.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
+import { stableDiffusion } from "../families/stable_diffusion.ts";
+import { readComponents } from "../layouts/read_components.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
+
+/** The families of the SDK. */
+export const FAMILIES: readonly Family[] = [stableDiffusion];
+
+/** Options of {@linkcode openModelFolder}. */
+export interface OpenFolderOptions extends OpenModelOptions {
+  /** The family to take, by its name, or one of your own. @default {the one that recognises the files} */
+  readonly family?: Family | string;
+}
 
 /**
- * Opens a model by what its folder holds; the first of these that is there:
+ * Opens a model by what its folder holds: diffusers' layout with safetensors, an ONNX model for each network, Core ML
+ * models, or a single `.safetensors` file.
  *
- * 1. diffusers' layout with safetensors, see {@linkcode openDiffusers};
- * 2. an ONNX model for each network, see {@linkcode openOnnx};
- * 3. Core ML models, see {@linkcode openApple};
- * 4. a single `.safetensors` file, see {@linkcode openCheckpointModel}.
- *
- * @throws {UnsupportedModelError} If the model is of another family.
+ * @throws {UnsupportedModelError} If the model is of no family that is known.
  * @throws {TypeError} If there is nothing of this kind, or a file is missing or malformed.
  * @throws {WeightsError} If a single file is damaged.
  *
@@ -29,19 +33,9 @@ import type { OpenModelOptions } from "../families/open_options.ts";
  * const model = await openModelFolder(await localFolder("stable-diffusion-v1-5"), { backend: native() });
  * ```
  */
-export async function openModelFolder(folder: ModelFolder, options: OpenModelOptions): Promise<Model> {
-  const has = (pattern: RegExp) => [...folder.files].some((file) => pattern.test(file));
-  const onnx = has(/^unet\/[^/]+\.onnx$/);
-  const safetensors = has(/^unet\/[^/]+\.safetensors$/);
-  if (folder.files.has("unet/config.json") && (safetensors || !onnx)) {
-    return await openDiffusers(folder, options);
-  }
-  if (onnx) return await openOnnx(folder, options);
-  if (isAppleFolder(folder)) return await openApple(folder, options);
-  if (checkpointFiles(folder).length > 0) return await openCheckpointModel(folder, options);
-  await refuseOtherFamilies(folder);
-  throw new TypeError(
-    `Cannot open the model "${folder.name}": it has ${folder.files.size} files, but none of unet/config.json ` +
-      `(diffusers), unet/model.onnx (ONNX), Unet.mlmodelc (Core ML), or a .safetensors file (single file).`,
-  );
+export async function openModelFolder(folder: ModelFolder, options: OpenFolderOptions): Promise<Model> {
+  const { family: asked, ...rest } = options;
+  const families = typeof asked === "object" ? [asked] : FAMILIES;
+  const files = await readComponents(folder, rest, families);
+  return await chooseFamily(files, families, asked).open(files, rest);
 }

@@ -3,7 +3,6 @@ import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import type { Model } from "../core/model.ts";
 import { Pipeline } from "../core/pipeline.ts";
-import { openCheckpointModel } from "../layouts/single_file.ts";
 import { localFolder, memoryFolder, type ModelFolder } from "../weights/model_folder.ts";
 import { openModelFolder } from "../presets/open_model.ts";
 import { castWeights } from "../weights/cast.ts";
@@ -95,10 +94,10 @@ Deno.test("what a checkpoint lacks is asked for", async () => {
   const tokenizer = await pipeline("sd15-tiny");
   const two = memoryFolder("two", { "a.safetensors": bytes, "b.fp16.safetensors": bytes });
   await assert.rejects(
-    openCheckpointModel(two, { backend, tokenizer }),
+    openModelFolder(two, { backend, tokenizer }),
     /2 files \(a\.safetensors, b\.fp16\.safetensors\), expected one/,
   );
-  const { name } = await openCheckpointModel(two, { backend, tokenizer, variant: "fp16", checkpoint: first });
+  const { name } = await openModelFolder(two, { backend, tokenizer, variant: "fp16", checkpoint: first });
   assert.equal(name, "b.fp16");
   const beside = memoryFolder("one", {
     "a.safetensors": bytes,

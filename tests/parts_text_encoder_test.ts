@@ -14,7 +14,7 @@ import { encodeStates } from "./_states.ts";
 
 const folder = await localFolder(testPath("./reference/pipelines/sd15-tiny"));
 const config = readClipTextConfig(await readJson("pipelines/sd15-tiny/text_encoder/config.json"));
-const tokenizer = loadTokenizer(await tokenizerFiles(folder, undefined));
+const tokenizer = loadTokenizer(await tokenizerFiles(folder, undefined, "tokenizer"));
 const width = config.hiddenSize;
 
 async function withEncoder(use: (encoder: TextEncoder) => Promise<void>): Promise<void> {

@@ -19,7 +19,7 @@ import { assertClose, testPath } from "./_networks.ts";
 import { encodeStates } from "./_states.ts";
 
 const folder = await localFolder(testPath("./reference/pipelines/sd15-tiny"));
-const files = await tokenizerFiles(folder, undefined);
+const files = await tokenizerFiles(folder, undefined, "tokenizer");
 const cat = await readTextualInversion(testPath("./data/inversion/learned_embeds.safetensors"));
 const style = await readTextualInversion(testPath("./data/inversion/style.safetensors"), {
   token: "<style>",

@@ -7,6 +7,8 @@ const rooms = [
   "cli",
   "mod.ts",
   "presets",
+  "layouts",
+  "families",
   "parts",
   "adapters",
   "backends",

@@ -11,7 +11,7 @@ import { graphCost } from "../../graph/mod.ts";
 import { createPipeline, type Pipeline } from "../../mod.ts";
 import { readUnetConfig, unet } from "../../models/mod.ts";
 import { type Json, type ModelFolder, readJson } from "../../weights/model_folder.ts";
-import { localFolder } from "../../parts/mod.ts";
+import { localFolder } from "../../weights/model_folder.ts";
 import { mini, MINI_DEFAULTS } from "../../presets/mini.ts";
 import { openModelFolder } from "../../presets/open_model.ts";
 import { calibrate } from "./calibration.ts";

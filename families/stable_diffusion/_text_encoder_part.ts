@@ -6,7 +6,8 @@ import type { TextEncoder } from "../../core/parts.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { clipText, readClipTextConfig } from "../../models/clip_text.ts";
 import type { Weights } from "../../weights/weights.ts";
-import type { GraphModelSource } from "./graph.ts";
+import type { TokenizerFiles } from "../../tokenizer/files.ts";
+import type { GraphComponent } from "./graph.ts";
 import type { OpenModelOptions } from "../open_options.ts";
 import { clipTextEncoder } from "../../parts/text_encoder.ts";
 import { insertVectors, invertedTokenizer, tableRows } from "../../parts/textual_inversion.ts";
@@ -24,7 +25,8 @@ export interface Loading {
 
 /** Puts it together; the network is loaded when it is first needed. */
 export function textEncoderPart(
-  { textEncoder, tokenizer: files }: GraphModelSource,
+  textEncoder: GraphComponent,
+  files: TokenizerFiles,
   { inversions = [] }: OpenModelOptions,
   { load, adapt, loras }: Loading,
 ): LazyPart<TextEncoder> {

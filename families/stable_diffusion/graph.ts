@@ -12,7 +12,6 @@ import type { Graph } from "../../graph/graph.ts";
 import { clipText, readClipTextConfig } from "../../models/clip_text.ts";
 import { unet } from "../../models/unet.ts";
 import { readUnetConfig } from "../../models/unet_config.ts";
-import type { TokenizerFiles } from "../../tokenizer/files.ts";
 import { currentAttentionNames } from "../../weights/legacy_attention.ts";
 import { quantised } from "../../weights/quantise.ts";
 import type { Weights } from "../../weights/weights.ts";
@@ -20,9 +19,10 @@ import { checkUnet } from "./_check_unet.ts";
 import { readLatentToRgb } from "../../parts/_latent_to_rgb.ts";
 import { modelControls } from "../_model_controls.ts";
 import { modelLoraFiles } from "../_model_loras.ts";
-import type { Json, ModelFolder } from "../../weights/model_folder.ts";
+import type { Json } from "../../weights/model_folder.ts";
+import { type Components, needConfig, unetRoles } from "../components.ts";
 import type { OpenModelOptions } from "../open_options.ts";
-import { modelDefaults } from "../_model_defaults.ts";
+import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "../_model_defaults.ts";
 import { textEncoderPart } from "./_text_encoder_part.ts";
 import { graphUnet } from "../../parts/unet.ts";
 import { autoencoderVae, readAutoencoder } from "../../parts/vae.ts";
@@ -35,40 +35,28 @@ export interface GraphComponent {
   weights(): Promise<Weights>;
 }
 
-/** A model at rest. */
-export interface GraphModelSource {
-  /** What to call it. */
-  readonly name: string;
-  /** The text encoder. */
-  readonly textEncoder: GraphComponent;
-  /** The VAE. */
-  readonly vae: GraphComponent;
-  /** A tiny autoencoder for previews. */
-  readonly previewVae?: GraphComponent;
-  /** UNets by what they were trained for, {@linkcode BASE} among them. */
-  readonly unets: ReadonlyMap<string, GraphComponent>;
-  /** Its `scheduler_config.json`. */
-  readonly scheduler: Json;
-  /** Files of its tokenizer. */
-  readonly tokenizer: TokenizerFiles;
-  /** The model's folder, which may hold controls of its own. */
-  readonly folder?: ModelFolder;
-}
-
 /**
- * Makes a model of it. Configurations are read and checked now, weights when a part is first needed.
+ * Makes a model of configurations and weights. Configurations are checked now, weights read when a part is first
+ * needed.
  *
- * @throws {UnsupportedModelError} If it is of another family.
- * @throws {TypeError} If a configuration is malformed.
+ * @throws {UnsupportedModelError} If something of it is not supported.
+ * @throws {TypeError} If a configuration is missing or malformed.
  */
-export function graphModel(source: GraphModelSource, options: OpenModelOptions): Model {
+export async function openGraphModel(files: Components, options: OpenModelOptions): Promise<Model> {
+  const source = {
+    name: files.name,
+    unets: new Map([...unetRoles(files.roles)].map(([kind, role]) => [kind, component(files, role)])),
+    textEncoder: component(files, "text_encoder"),
+    ...autoencoders(files, options),
+  };
+  const tokenizer = await files.tokenizer("tokenizer");
   const { backend, dtype = "float32", loraPorts } = options;
   const unetConfig = readUnetConfig(source.unets.get(BASE)!.config);
   const textConfig = readClipTextConfig(source.textEncoder.config);
   const loras = modelLoras({
     unet: (hook) => unet(unetConfig, hook === undefined ? {} : { hook }),
     textEncoder: (hook) => clipText(textConfig, hook === undefined ? {} : { hook }),
-  }, { ports: loraPorts, open: modelLoraFiles(source) });
+  }, { ports: loraPorts, open: modelLoraFiles(files) });
   const load = (weights: Weights) => (graph: Graph): Promise<Runner> =>
     backend.load({ kind: "graph", graph, weights }, { dtype });
   /** Quantised first: what a LoRA changes then stays in half precision. */
@@ -99,7 +87,7 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
       }));
     });
   };
-  const textEncoder = textEncoderPart(source, options, { load, adapt, loras });
+  const textEncoder = textEncoderPart(source.textEncoder, tokenizer, options, { load, adapt, loras });
   return {
     name: source.name,
     backend: backend.name,
@@ -116,8 +104,34 @@ export function graphModel(source: GraphModelSource, options: OpenModelOptions):
       if (stale.has("unet")) { for (const { part } of unets.values()) await part.release(); }
       return unmatched;
     },
-    openControl: modelControls(source, options, unetConfig),
+    openControl: modelControls(files, options, unetConfig),
     ...readLatentToRgb(source.vae.config, latentChannels),
-    ...modelDefaults(source.scheduler, options),
+    ...modelDefaults(files.scheduler ?? STABLE_DIFFUSION_SCHEDULER, options),
   };
 }
+
+function component(files: Components, role: string): GraphComponent {
+  return {
+    config: needConfig(files, role),
+    async weights() {
+      const program = files.need(role);
+      if (program.kind === "weights") return await program.open();
+      throw new TypeError(
+        `Cannot open the ${role} of "${files.name}": it is ${program.kind}, expected weights.`,
+      );
+    },
+  };
+}
+
+/** The VAE that was asked for, else the ordinary one, else a tiny one; and a tiny one for previews beside it. */
+function autoencoders(files: Components, { vae: asked }: OpenModelOptions) {
+  const vae = asked ?? ["vae", ...tinyRoles].find((role) => files.roles.has(role)) ?? "vae";
+  const tiny = tinyRoles.find((role) => files.roles.has(role) && role !== vae);
+  return {
+    vae: component(files, vae),
+    ...tiny !== undefined && { previewVae: component(files, tiny) },
+  };
+}
+
+/** Where tiny autoencoders lie. */
+const tinyRoles = ["vae_tiny", "taesd"];

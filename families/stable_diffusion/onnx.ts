@@ -13,53 +13,38 @@ import type { TextEncoder, Unet, Vae } from "../../core/parts.ts";
 import { readUnetConfig } from "../../models/unet_config.ts";
 import { loadTokenizer } from "../../tokenizer/load_tokenizer.ts";
 import { wrap } from "../../parts/_ports.ts";
-import { refuseOtherFamilies, unetComponents } from "../choose.ts";
-import { type ModelFolder, readOptionalJson } from "../../weights/model_folder.ts";
 import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "../_model_defaults.ts";
 import { OnnxLoras } from "../_onnx_loras.ts";
-import { onnxFile } from "../../layouts/_onnx_files.ts";
 import { onnxTextEncoder } from "../../parts/onnx/_text_encoder.ts";
 import { onnxUnet, readUnetPorts } from "../../parts/onnx/_unet.ts";
+import { type Components, unetRoles } from "../components.ts";
 import type { OpenModelOptions } from "../open_options.ts";
-import { tokenizerFiles } from "../../layouts/_tokenizer_files.ts";
 import { type AutoencoderSizes, autoencoderVae, readAutoencoder } from "../../parts/vae.ts";
 
 /**
  * Opens a model. Networks are loaded when they are first needed; a UNet without a `config.json` is loaded now, for its
  * shapes. A folder without a scheduler is sampled as Stable Diffusion 1.x.
  *
- * @throws {UnsupportedModelError} If it is of another family, or an option cannot be had with ONNX models.
+ * @throws {UnsupportedModelError} If an option cannot be had with ONNX models.
  * @throws {TypeError} If a file is missing or malformed.
  */
-export async function openOnnx(folder: ModelFolder, options: OpenModelOptions): Promise<Model> {
-  await refuseOtherFamilies(folder);
-  refuseOptions(folder, options);
-  const { backend, variant, tile } = options;
-  const file = (component: string) => onnxFile(folder, component, variant);
-  const loras = new OnnxLoras(folder, file);
-  const load = async (component: string): Promise<Runner> => {
-    const model = file(component);
-    if (model !== undefined) return await backend.load(await loras.source(component, model));
-    throw new TypeError(
-      `Cannot open the model "${folder.name}": ${component} has no ONNX model${
-        variant === undefined ? "" : ` of variant "${variant}"`
-      }, expected "${component}/model${variant === undefined ? "" : `_${variant}`}.onnx".`,
-    );
-  };
-  const { latentChannels, scale, scalingFactor } = await readSizes(folder);
+export async function openOnnxModel(files: Components, options: OpenModelOptions): Promise<Model> {
+  refuseOptions(files, options);
+  const { backend, tile } = options;
+  const loras = new OnnxLoras(files);
+  const load = async (role: string): Promise<Runner> => await backend.load(await loras.source(role));
+  const { latentChannels, scale, scalingFactor } = readSizes(files);
   const unets = new Map<string, ModelUnet>();
-  const unetFile = file("unet")?.slice("unet/".length) ?? "model.onnx";
-  for (const [kind, component] of unetComponents(folder, unetFile)) {
-    unets.set(kind, await openUnet(folder, component, { load, scale }));
+  for (const [kind, role] of unetRoles(files.roles)) {
+    unets.set(kind, await openUnet(files, role, { load, scale }));
   }
   const base = unets.get(BASE)!.config;
-  const tokenizer = loadTokenizer(await tokenizerFiles(folder, options.tokenizer));
-  const scheduler = await readOptionalJson(folder, "scheduler/scheduler_config.json");
+  const tokenizer = loadTokenizer(await files.tokenizer("tokenizer"));
   const textEncoder = new LazyPart<TextEncoder>((owned) =>
     Promise.resolve(owned.use(onnxTextEncoder(tokenizer, () => load("text_encoder"))))
   );
   return {
-    name: folder.name,
+    name: files.name,
     backend: backend.name,
     unets,
     textEncoder,
@@ -73,7 +58,7 @@ export async function openOnnx(folder: ModelFolder, options: OpenModelOptions): 
         latentChannels,
         scale,
         scalingFactor,
-        loadEncoder: file("vae_encoder") === undefined ? undefined : () => load("vae_encoder"),
+        loadEncoder: !files.roles.has("vae_encoder") ? undefined : () => load("vae_encoder"),
         loadDecoder: () => load("vae_decoder"),
         tile,
       })))
@@ -81,35 +66,35 @@ export async function openOnnx(folder: ModelFolder, options: OpenModelOptions): 
     size: base.sampleSize * scale,
     scale,
     latentChannels,
-    ...modelDefaults(scheduler ?? STABLE_DIFFUSION_SCHEDULER, options),
+    ...modelDefaults(files.scheduler ?? STABLE_DIFFUSION_SCHEDULER, options),
   };
 }
 
 async function openUnet(
-  folder: ModelFolder,
-  component: string,
-  { load, scale }: { load: (component: string) => Promise<Runner>; scale: number },
+  files: Components,
+  role: string,
+  { load, scale }: { load: (role: string) => Promise<Runner>; scale: number },
 ): Promise<ModelUnet> {
-  const json = await readOptionalJson(folder, `${component}/config.json`);
+  const json = files.config(role);
   const given = json && readUnetConfig(json);
   const part = new LazyPart<Unet>(async (owned) => {
-    const runner = await load(component);
+    const runner = await load(role);
     return owned.use(await wrap(runner, () => onnxUnet(runner, given ?? readUnetPorts(runner), scale)));
   });
   return { config: given ?? (await part.get()).config, part };
 }
 
 /** A VAE's `config.json` lies in the folder of either half, or in that of the whole; else it is Stable Diffusion's. */
-async function readSizes(folder: ModelFolder): Promise<AutoencoderSizes> {
-  for (const component of ["vae_decoder", "vae_encoder", "vae"]) {
-    const json = await readOptionalJson(folder, `${component}/config.json`);
+function readSizes(files: Components): AutoencoderSizes {
+  for (const role of ["vae_decoder", "vae_encoder", "vae"]) {
+    const json = files.config(role);
     if (json !== undefined) return readAutoencoder(json);
   }
   return { latentChannels: 4, scale: 8, scalingFactor: 0.18215 };
 }
 
 /** Exported networks cannot be changed as ours can. */
-function refuseOptions({ name }: ModelFolder, { dtype, inversions, loraPorts }: OpenModelOptions): void {
+function refuseOptions({ name }: Components, { dtype, inversions, loraPorts }: OpenModelOptions): void {
   const problem = dtype !== undefined && dtype !== "float32"
     ? `in ${dtype}: it keeps the types that it was exported with. Choose a file with the option "variant"`
     : inversions !== undefined && inversions.length > 0

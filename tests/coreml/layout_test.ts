@@ -3,7 +3,8 @@
  */
 import assert from "node:assert/strict";
 import { BASE } from "../../core/model.ts";
-import { isAppleFolder, openApple } from "../../families/stable_diffusion/apple.ts";
+import { isAppleFolder } from "../../layouts/apple.ts";
+import { openModelFolder } from "../../presets/open_model.ts";
 import { localFolder, memoryFolder } from "../../weights/model_folder.ts";
 import {
   assertClose,
@@ -41,7 +42,7 @@ coremlTest("layout: the folder's own tokenizer is used", async (rig) => {
   }
   const opened = await localFolder(folder.path);
   assert.equal(isAppleFolder(opened), true);
-  const model = await openApple(opened, { backend: rig.backend() });
+  const model = await openModelFolder(opened, { backend: rig.backend() });
   const hidden = await encodeStates(await model.textEncoder.get(), ["house"]);
   assertClose(hidden, hiddenOf("house"), rig);
   await model.textEncoder.release();
@@ -74,10 +75,10 @@ coremlTest("layout: what compiled networks cannot do is refused", async (rig) =>
   await using folder = await rig.folder(basic);
   const options = { backend: rig.backend(), tokenizer: tokenizerFiles };
   const inversions = [{ token: "<cat>", vectors: { data: new Float32Array(16), shape: [1, 16] } }];
-  await assert.rejects(openApple(await localFolder(folder.path), { ...options, inversions }), {
+  await assert.rejects(openModelFolder(await localFolder(folder.path), { ...options, inversions }), {
     name: "UnsupportedModelError",
     message: /with a textual inversion: its networks are compiled/,
   });
   const memory = memoryFolder("mine", { "Unet.mlmodelc/coremldata.bin": new Uint8Array() });
-  await assert.rejects(openApple(memory, options), { name: "TypeError", message: /in memory/ });
+  await assert.rejects(openModelFolder(memory, options), { name: "TypeError", message: /in memory/ });
 });
