@@ -48,7 +48,7 @@ export async function ddimRun(
       const step = { latent: both, timestep: at.timestep, index: latents.length, steps };
       const raw = await predictor.predict(both, at.timestep, await prepared?.residuals(step));
       const guided = guide(sliceRows(raw, 0, 1), sliceRows(raw, 1, 2), { scale: given.guidance_scale });
-      return parameterise(guided, latent, at, schedule.config.predictionType);
+      return parameterise(guided, latent, at, schedule.prediction);
     },
     start,
     { schedule, noise },

@@ -78,7 +78,7 @@ async function plainLoop(
   noise: Noise,
 ): Promise<Latent> {
   const denoise: Denoiser = (z, at) =>
-    Promise.resolve(parameterise(model(z, at), z, at, schedule.config.predictionType));
+    Promise.resolve(parameterise(model(z, at), z, at, schedule.prediction));
   let last = start.noise;
   for await (const { latent } of sampler.sample(denoise, start, { schedule, noise })) last = latent;
   return last;
@@ -95,7 +95,7 @@ async function sigmaLoop(
   schedule: Schedule,
   noise: Noise,
 ): Promise<Latent> {
-  const type = schedule.config.predictionType;
+  const type = schedule.prediction;
   let atStart = true; // of a step, whose latent was scaled already
   const denoise: Denoiser = (z, at) => {
     const [scaled, input] = atStart ? [z, weightedSum([1 / at.alpha, z])] : [weightedSum([at.alpha, z]), z];

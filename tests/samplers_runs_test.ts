@@ -78,7 +78,7 @@ async function replay(run: Run, fixture: Fixture): Promise<void> {
     const raw = output.shape[0] === rows
       ? output
       : guide(sliceRows(output, 0, rows), sliceRows(output, rows, 2 * rows), { scale, rescale });
-    return Promise.resolve(parameterise(raw, latent, at, schedule.config.predictionType));
+    return Promise.resolve(parameterise(raw, latent, at, schedule.prediction));
   };
   const noise = typeof run.seed === "number" ? torchNoise(run.seed) : rowNoise(run.seed.map(torchNoise));
   const { start, blend } = await startOf(

@@ -84,7 +84,7 @@ async function replay(trajectory: Case, { stepwise }: { readonly stepwise: boole
       `timestep ${at.timestep}, not ${timesteps[calls]}`,
     );
     same(latent, at, calls, "input");
-    return Promise.resolve(parameterise(output(calls++), latent, at, schedule.config.predictionType));
+    return Promise.resolve(parameterise(output(calls++), latent, at, schedule.prediction));
   };
   const made = createSampler(sampler, options);
   const steps = made.sample(denoise, startOf(trajectory, made.steps), {
