@@ -1,4 +1,5 @@
 /** From somebody's ONNX file to a program: what it needs beside it, and whether the provider has its operators. */
+import { builtin } from "../core/platform.ts";
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import { decodeModel, type GraphProto, type TensorProto } from "../graph/onnx_proto.ts";
 import { openRandomAccess } from "../weights/random_access.ts";
@@ -111,8 +112,8 @@ function besides(model: OnnxSource["model"], location: string, name: string): st
 
 /** The first location that leads out of the model's folder, which the runtime does not follow. */
 async function findStray(model: string, locations: readonly string[]): Promise<string | undefined> {
-  const { realpath } = await import("node:fs/promises");
-  const { dirname, join, relative } = await import("node:path");
+  const { realpath } = builtin("node:fs/promises");
+  const { dirname, join, relative } = builtin("node:path");
   const folder = dirname(model);
   const root = await realpath(folder);
   for (const location of locations) {
