@@ -34,7 +34,7 @@ export interface MappedProgramOptions {
 /** Writes a mapped program. Rejects where files cannot be mapped or a scratch file cannot be written. */
 export async function mappedProgram(bound: BoundGraph, options: MappedProgramOptions): Promise<Program> {
   const { graph, weights, compute, keys } = bound;
-  const { root, locate } = await fromRoot();
+  const { root, locate } = fromRoot();
   const homeless = keys.filter((key) => !isMappable(weights.info(key)!));
   const scratch = await writeScratch(
     castWeights(
@@ -68,7 +68,7 @@ function isMappable({ dtype, file }: WeightInfo): boolean {
 }
 
 /** The root of the file system, and the way from there to a tensor. */
-async function fromRoot(): Promise<{ root: string; locate: (info: WeightInfo) => Location }> {
+function fromRoot(): { root: string; locate: (info: WeightInfo) => Location } {
   const { isAbsolute, parse, relative, resolve } = builtin("node:path");
   const { root } = parse(resolve("."));
   const locate = ({ file }: WeightInfo) => {

@@ -16,6 +16,7 @@ import { mappedProgram } from "./_mapped_program.ts";
 import { openSession, type Runtime } from "./_onnxruntime.ts";
 import { onnxProgram } from "./_onnx_program.ts";
 import type { Program } from "./_program.ts";
+import { disableTelemetry } from "./_telemetry.ts";
 import { queueOf } from "./_queue.ts";
 import { openRunner } from "./_session_runner.ts";
 import type { Backend, LoadOptions, PartSource, Runner } from "./backend.ts";
@@ -69,6 +70,7 @@ async function load(source: PartSource, options: LoadOptions, settings: NativeOp
 }
 
 async function importRuntime(): Promise<Runtime> {
+  disableTelemetry();
   try {
     return await importOptional<Runtime>("onnxruntime-node", "1.30.0");
   } catch (cause) {
