@@ -14,7 +14,7 @@ const silent = () => assert.fail("nothing to warn of");
 Deno.test("native maps weights from their file, through links, and writes nothing", async () => {
   await using folder = await temporaryFolder();
   await Deno.mkdir(`${folder.path}/blobs`);
-  await writeSafetensors(`${repository}/blobs/0a1b`, memoryWeights({ "it.weight": layerWeight }));
+  await writeSafetensors(`${folder.path}/blobs/0a1b`, memoryWeights({ "it.weight": layerWeight }));
   await Deno.symlink("blobs/0a1b", `${folder.path}/model.safetensors`);
   await using weights = await openSafetensors(`${folder.path}/model.safetensors`);
   const closed: Weights = { ...weights, read: () => assert.fail("the runtime reads the file by itself") };
