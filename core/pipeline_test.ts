@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Events, plainSampler, testModel } from "./_test_model.ts";
+import { type Events, plainSampler, testModel } from "../tests/_plain_model.ts";
 import type { GenerateOptions } from "./generate_options.ts";
 import { Pipeline } from "./pipeline.ts";
 

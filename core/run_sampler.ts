@@ -121,7 +121,13 @@ export async function* runSampler(
     for (let index = 0; true; index++) {
       const { done, value } = await outputs.next(replaced);
       if (done) return;
-      const { from, to } = plan.transitions[first + index]!;
+      const transition = plan.transitions[first + index];
+      if (transition === undefined) {
+        throw new RangeError(
+          `Cannot go on with "${sampler.name}": it gives more than the ${steps} steps of its plan.`,
+        );
+      }
+      const { from, to } = transition;
       replaced = yield { ...value, index, steps, timestep: from.timestep, level: to };
     }
   } finally {
@@ -130,7 +136,11 @@ export async function* runSampler(
 }
 
 /** Noise times the plan's scale, or the picture with the noise of the first step's level. */
-function startLatent({ noise, image }: SamplerStart, { transitions, startScale }: Plan, first: number): Latent {
+function startLatent(
+  { noise, image }: SamplerStart,
+  { transitions, startScale }: Plan,
+  first: number,
+): Latent {
   if (image !== undefined) return addNoise(image, noise, transitions[first]!.from);
   return { data: noise.data.map((value) => startScale * value), shape: noise.shape };
 }
@@ -157,7 +167,9 @@ function checkFalls(name: string, { transitions }: Plan): void {
     if (ratio(to) <= ratio(from) && (next === undefined || ratio(next.from) <= ratio(from))) return;
     const levels = transitions.map(({ from }) => ratio(from).toPrecision(3));
     throw new RangeError(
-      `Cannot sample with "${name}": σ/α of its steps is ${levels}, then ${ratio(to).toPrecision(3)} after step ` +
+      `Cannot sample with "${name}": σ/α of its steps is ${levels}, then ${
+        ratio(to).toPrecision(3)
+      } after step ` +
         `${i}; expected levels whose noise falls.`,
     );
   });

@@ -32,7 +32,9 @@ export function variancePreserving(sampler: string, plan: Plan): Plan {
     const variance = from.alpha ** 2 + from.sigma ** 2;
     if (Math.abs(variance - 1) < 1e-5) continue;
     throw new RangeError(
-      `Cannot sample with "${sampler}": a level has alpha² + sigma² = ${variance.toPrecision(3)}, expected 1; ` +
+      `Cannot sample with "${sampler}": a level has alpha² + sigma² = ${
+        variance.toPrecision(3)
+      }, expected 1; ` +
         `on schedules of rectified flow use another sampler, such as "euler".`,
     );
   }

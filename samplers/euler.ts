@@ -38,8 +38,7 @@ export interface EulerOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
  * ```
  */
 export function euler(options: EulerOptions = {}): Sampler {
-  const { churn = 0, churnMin = 0, churnMax = Infinity, churnNoise = 1, stochastic = false } =
-    options;
+  const { churn = 0, churnMin = 0, churnMax = Infinity, churnNoise = 1, stochastic = false } = options;
   const steps = stepsOf(options, 30);
   return {
     name: "euler",

@@ -19,10 +19,18 @@ import { sigmaLevel, spacedSigmas, timestepOfSigma, trainingSigmas } from "./sig
 import { roundHalfToEven, spacedTimesteps } from "./spacing.ts";
 
 /** The plan of a kind. */
-export function planLevels(schedule: DdpmSchedule, kind: PlanKind, steps: number, options: LevelOptions): Plan {
+export function planLevels(
+  schedule: DdpmSchedule,
+  kind: PlanKind,
+  steps: number,
+  options: LevelOptions,
+): Plan {
   switch (kind) {
     case "timesteps":
-      return { transitions: timestepTransitions(schedule, steps, { ...options, final: CLEAN }), startScale: 1 };
+      return {
+        transitions: timestepTransitions(schedule, steps, { ...options, final: CLEAN }),
+        startScale: 1,
+      };
     case "stride":
       return { transitions: strideTransitions(schedule, steps, options), startScale: 1 };
     case "sigmas": {
@@ -136,7 +144,12 @@ export function solverTransitions(
   });
 }
 
-function solverTimesteps({ config }: DdpmSchedule, steps: number, spacing: TimestepSpacing, T: number): number[] {
+function solverTimesteps(
+  { config }: DdpmSchedule,
+  steps: number,
+  spacing: TimestepSpacing,
+  T: number,
+): number[] {
   const { trainTimesteps, stepsOffset } = config;
   checkSteps(steps, trainTimesteps - 1);
   const down = Array.from({ length: steps }, (_, i) => steps - i);
@@ -161,7 +174,12 @@ interface Family {
   toTimestep(fractional: number): number;
 }
 
-function transitions(schedule: DdpmSchedule, steps: number, options: LevelOptions, family: Family): Transition[] {
+function transitions(
+  schedule: DdpmSchedule,
+  steps: number,
+  options: LevelOptions,
+  family: Family,
+): Transition[] {
   checkOptions(steps, options);
   const { timesteps = family.timesteps, sigmas, finalSigma = "zero" } = options;
   checkTimesteps(schedule, timesteps);
