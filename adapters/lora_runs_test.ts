@@ -4,8 +4,8 @@ import { wasm } from "../backends/wasm.ts";
 import { clipText, readClipTextConfig } from "../models/clip_text.ts";
 import { unet } from "../models/unet.ts";
 import { readUnetConfig } from "../models/unet_config.ts";
-import { openDiffusers } from "../parts/diffusers.ts";
-import { localFolder, type ModelFolder } from "../parts/model_folder.ts";
+import { openModelFolder } from "../presets/open_model.ts";
+import { localFolder, type ModelFolder } from "../weights/model_folder.ts";
 import { type DdimArguments, ddimRun } from "../tests/_ddim_run.ts";
 import { maxAbsDifference, readFixture, readJson } from "../tests/_fixtures.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
@@ -33,7 +33,7 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
     const folder = await localFolder(path(base));
     for (const { tag, files } of [{ tag: "none", files: [] }, ...cases]) {
       await t.step(tag, async () => {
-        const model = await openDiffusers(merged(folder, await open(files)), { backend });
+        const model = await openModelFolder(merged(folder, await open(files)), { backend });
         await using textEncoder = model.textEncoder;
         await using network = model.unets.get("base")!.part;
         const latents = await ddimRun(

@@ -17,7 +17,7 @@ import { autoencoderKLDecoder, readAutoencoderKLConfig } from "../models/autoenc
 import { clipText, readClipTextConfig } from "../models/clip_text.ts";
 import { unet } from "../models/unet.ts";
 import { readUnetConfig } from "../models/unet_config.ts";
-import type { Json } from "../parts/model_folder.ts";
+import type { Json } from "../weights/model_folder.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { writeSafetensors } from "../weights/write_safetensors.ts";
 import { randomWeights } from "./_sd15.ts";

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { openWeights } from "../weights/open_weights.ts";
-import { localFolder, readJson } from "../parts/model_folder.ts";
+import { localFolder, readJson } from "../weights/model_folder.ts";
 import { sizeOf } from "../core/tensor.ts";
 import type { Weights } from "../weights/weights.ts";
 import { SAMPLERS } from "../samplers/registry.ts";

@@ -6,7 +6,7 @@
 import { copyFile, mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import process from "node:process";
-import { localFolder } from "../parts/model_folder.ts";
+import { localFolder } from "../weights/model_folder.ts";
 import { castWeights, openWeights, quantised, writeSafetensors } from "../weights/mod.ts";
 import { align } from "./table.ts";
 import { parseArguments, UsageError } from "./usage.ts";

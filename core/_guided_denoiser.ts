@@ -1,12 +1,14 @@
 /** The network, guidance and controls behind a sampler's {@linkcode Denoiser}. */
 import type { Run } from "./generate_options.ts";
-import { guide } from "./guidance.ts";
+import type { Guidance } from "./guidance.ts";
 import { type Denoised, parameterise } from "./parameterisation.ts";
 import type {
   Conditioning,
   Control,
   ControlOptions,
+  Encoded,
   NoisePredictor,
+  Pass,
   PreparedControl,
   PrepareOptions,
   Residuals,
@@ -25,9 +27,8 @@ export interface BoundControl {
 /** What the denoiser is made of. */
 export interface GuidedDenoiserOptions {
   readonly unet: Unet;
-  readonly conditional: Conditioning;
-  /** Absent without guidance. */
-  readonly unconditional?: Conditioning;
+  readonly encoded: Encoded;
+  readonly guidance: Guidance;
   readonly run: Run;
   readonly schedule: Schedule;
   readonly controls: readonly BoundControl[];
@@ -35,54 +36,91 @@ export interface GuidedDenoiserOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A denoiser bound to its prompts; dispose it after the run. */
-export class GuidedDenoiser implements AsyncDisposable {
-  /** Index of the current step and number of steps, for controls that have a window. */
-  progress: { index: number; steps: number };
-  readonly #passes: readonly Pass[];
-  readonly #options: GuidedDenoiserOptions;
+/** Rows of the pictures of a run, `end` not included. */
+export interface Rows {
+  readonly start: number;
+  readonly end: number;
+}
 
-  private constructor(options: GuidedDenoiserOptions, passes: readonly Pass[]) {
+/** A denoiser bound to some of a run's pictures; dispose it after the run. */
+export class GuidedDenoiser implements AsyncDisposable {
+  /** Index of the current step and number of steps, for controls that have a window and prompts that change. */
+  progress: { index: number; steps: number };
+  readonly #options: GuidedDenoiserOptions;
+  readonly #rows: Rows;
+  /** Each list of passes is bound once; prompts that change with the step have several. */
+  readonly #bound = new Map<readonly Pass[], readonly Batch[]>();
+
+  private constructor(options: GuidedDenoiserOptions, rows: Rows) {
     this.#options = options;
-    this.#passes = passes;
+    this.#rows = rows;
     this.progress = { index: 0, steps: options.run.steps };
   }
 
-  /** Binds the conditioning: both halves in one batch, or one pass each. */
-  static async prepare(options: GuidedDenoiserOptions): Promise<GuidedDenoiser> {
-    const { conditional, unconditional, run } = options;
-    const halves = unconditional === undefined ? [conditional] : [unconditional, conditional];
-    const batches = run.guidanceMode === "batch" && halves.length > 1 ? [joinConditioning(halves)] : halves;
-    const passes: Pass[] = [];
-    for (const batch of batches) {
-      const unconditionalRows = batch === conditional ? 0 : unconditional?.hidden.shape[0] ?? 0;
-      passes.push(await preparePass(batch, unconditionalRows, options));
-    }
-    return new GuidedDenoiser(options, passes);
+  /** Binds the conditioning of the first step: all passes in one batch, or one after the other. */
+  static async prepare(options: GuidedDenoiserOptions, rows: Rows): Promise<GuidedDenoiser> {
+    const denoiser = new GuidedDenoiser(options, rows);
+    await denoiser.#batches();
+    return denoiser;
   }
 
   /** The {@linkcode Denoiser}. */
   readonly denoise = async (latent: Latent, at: NoiseLevel): Promise<Denoised> => {
-    const { run, schedule, signal } = this.#options;
+    const { guidance, schedule, signal } = this.#options;
     await macrotask(); // backends that run on this thread starve timers, and with them the signal
     signal?.throwIfAborted();
-    const outputs: Tensor[] = [];
-    for (const pass of this.#passes) outputs.push(...await this.#evaluate(pass, latent, at.timestep));
+    const outputs: Record<string, Tensor> = {};
+    for (const batch of await this.#batches()) {
+      Object.assign(outputs, await this.#evaluate(batch, latent, at.timestep));
+    }
     signal?.throwIfAborted();
-    const [first, second] = outputs as [Tensor, Tensor?];
-    const raw = second === undefined
-      ? first
-      : guide(first, second, { scale: run.guidance, rescale: run.guidanceRescale });
-    return parameterise(raw, latent, at, schedule.config.predictionType);
+    return parameterise(guidance.combine(outputs), latent, at, schedule.config.predictionType);
   };
 
-  /** One output for each half that the pass holds. */
-  async #evaluate({ predictor, controls, rows }: Pass, latent: Latent, timestep: number): Promise<Tensor[]> {
+  /** What this step's passes are bound to. */
+  async #batches(): Promise<readonly Batch[]> {
+    const { encoded, run } = this.#options;
+    const passes = encoded.at?.(this.progress.index, this.progress.steps) ?? encoded.passes;
+    const known = this.#bound.get(passes);
+    if (known !== undefined) return known;
+    const together = run.guidanceMode === "batch" ? [passes] : passes.map((pass) => [pass]);
+    const batches: Batch[] = [];
+    for (const group of together) batches.push(await this.#bind(group));
+    this.#bound.set(passes, batches);
+    return batches;
+  }
+
+  async #bind(passes: readonly Pass[]): Promise<Batch> {
+    const { unet, run, controls, concat, signal } = this.#options;
+    const { start, end } = this.#rows;
+    const own = end - start;
+    const conditioning = joinPasses(passes, start, end);
+    const unconditionalRows = passes.filter(({ name }) => name === "unconditional").length * own;
+    const options: PrepareOptions = {
+      ...concat !== undefined && { concat: repeatRows(sliceRows(concat, start, end), passes.length) },
+      ...unet.config.timeCondProjDim !== undefined && { guidanceScale: run.guidance },
+      ...signal !== undefined && { signal },
+    };
+    const prepared: PreparedControl[] = [];
+    for (const { control, pixels, options } of controls) {
+      prepared.push(await control.prepare(pixels, conditioning, { ...options, unconditionalRows }));
+    }
+    const predictor = await unet.prepare(conditioning, options);
+    return { predictor, controls: prepared, names: passes.map(({ name }) => name) };
+  }
+
+  /** The output of each pass of the batch. */
+  async #evaluate(
+    { predictor, controls, names }: Batch,
+    latent: Latent,
+    timestep: number,
+  ): Promise<Record<string, Tensor>> {
     const own = latent.shape[0]!;
-    const repeated = rows === own ? latent : concatRows([latent, latent]);
+    const repeated = repeatRows(latent, names.length);
     const residuals = await this.#residuals(controls, repeated, timestep);
     const raw = await predictor.predict(repeated, timestep, residuals);
-    return rows === own ? [raw] : [sliceRows(raw, 0, own), sliceRows(raw, own, rows)];
+    if (names.length === 1) return { [names[0]!]: raw };
+    return Object.fromEntries(names.map((name, i) => [name, sliceRows(raw, i * own, (i + 1) * own)]));
   }
 
   async #residuals(
@@ -98,41 +136,42 @@ export class GuidedDenoiser implements AsyncDisposable {
 
   /** Frees the predictors and the prepared controls. */
   async [Symbol.asyncDispose](): Promise<void> {
-    for (const { predictor, controls } of this.#passes) {
+    for (const { predictor, controls } of [...this.#bound.values()].flat()) {
       await predictor[Symbol.asyncDispose]();
       for (const control of controls) await control[Symbol.asyncDispose]();
     }
   }
 }
 
-interface Pass {
+/** Passes that run in one call. */
+interface Batch {
   readonly predictor: NoisePredictor;
   readonly controls: readonly PreparedControl[];
-  readonly rows: number;
+  /** Names of the passes, in the order of their rows. */
+  readonly names: readonly string[];
 }
 
-async function preparePass(
-  conditioning: Conditioning,
-  unconditionalRows: number,
-  { unet, run, controls, concat, signal }: GuidedDenoiserOptions,
-): Promise<Pass> {
-  const rows = conditioning.hidden.shape[0]!;
-  const options: PrepareOptions = {
-    ...concat !== undefined && { concat: concat.shape[0] === rows ? concat : concatRows([concat, concat]) },
-    ...unet.config.timeCondProjDim !== undefined && { guidanceScale: run.guidance },
-    ...signal !== undefined && { signal },
-  };
-  const prepared: PreparedControl[] = [];
-  for (const { control, pixels, options } of controls) {
-    prepared.push(await control.prepare(pixels, conditioning, { ...options, unconditionalRows }));
+/** Rows `start` to `end` of each pass, one pass after the other. */
+function joinPasses(passes: readonly Pass[], start: number, end: number): Conditioning {
+  const [first, ...others] = passes as readonly [Pass, ...Pass[]];
+  const names = Object.keys(first.conditioning);
+  for (const { name, conditioning } of others) {
+    const own = Object.keys(conditioning);
+    if (own.length === names.length && names.every((entry) => conditioning[entry] !== undefined)) continue;
+    throw new TypeError(
+      `Cannot bind the pass "${name}": its conditioning has ${own.join(", ")}, expected ${
+        names.join(", ")
+      } as the pass "${first.name}".`,
+    );
   }
-  return { predictor: await unet.prepare(conditioning, options), controls: prepared, rows };
+  return Object.fromEntries(names.map((entry) => [
+    entry,
+    concatRows(passes.map(({ conditioning }) => sliceRows(conditioning[entry]!, start, end))),
+  ]));
 }
 
-function joinConditioning(halves: readonly Conditioning[]): Conditioning {
-  const masks = halves.flatMap(({ mask }) => mask ?? []);
-  const hidden = concatRows(halves.map((half) => half.hidden));
-  return masks.length === halves.length ? { hidden, mask: concatRows(masks) } : { hidden };
+function repeatRows(tensor: Tensor, times: number): Tensor {
+  return times === 1 ? tensor : concatRows(Array<Tensor>(times).fill(tensor));
 }
 
 function macrotask(): Promise<void> {

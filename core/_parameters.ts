@@ -14,7 +14,7 @@ export function parametersOf(
   const { sampler } = run;
   return {
     prompt: run.prompts[row]!,
-    negativePrompt: run.negativePrompts[row]!,
+    negativePrompt: run.negativePrompts?.[row] ?? "",
     model: name,
     backend,
     sampler: sampler.name,

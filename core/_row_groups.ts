@@ -1,7 +1,6 @@
 /** Many pictures, a few at a time: rows are cut into groups, so that no network call holds more than one group. */
 import { GuidedDenoiser, type GuidedDenoiserOptions } from "./_guided_denoiser.ts";
 import type { Denoised } from "./parameterisation.ts";
-import type { Conditioning } from "./parts.ts";
 import type { NoiseLevel } from "./schedule.ts";
 import { concatRows, type Latent, sliceRows } from "./tensor.ts";
 
@@ -15,21 +14,12 @@ export class RowGroups implements AsyncDisposable {
     this.#size = size;
   }
 
-  /** Binds the conditioning of each group of `size` rows. */
+  /** Binds the conditioning of each group of `size` of the run's rows. */
   static async prepare(options: GuidedDenoiserOptions, size: number): Promise<RowGroups> {
-    const { conditional, unconditional, concat, ...rest } = options;
-    const rows = conditional.hidden.shape[0]!;
+    const rows = options.run.prompts.length;
     const groups: GuidedDenoiser[] = [];
     for (let start = 0; start < rows; start += size) {
-      const end = Math.min(start + size, rows);
-      groups.push(
-        await GuidedDenoiser.prepare({
-          ...rest,
-          conditional: sliceConditioning(conditional, start, end),
-          ...unconditional !== undefined && { unconditional: sliceConditioning(unconditional, start, end) },
-          ...concat !== undefined && { concat: sliceRows(concat, start, end) },
-        }),
-      );
+      groups.push(await GuidedDenoiser.prepare(options, { start, end: Math.min(start + size, rows) }));
     }
     return new RowGroups(groups, size);
   }
@@ -55,12 +45,4 @@ export class RowGroups implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const group of this.#groups) await group[Symbol.asyncDispose]();
   }
-}
-
-/** Rows `start` to `end` of a conditioning. */
-export function sliceConditioning({ hidden, mask }: Conditioning, start: number, end: number): Conditioning {
-  return {
-    hidden: sliceRows(hidden, start, end),
-    ...mask !== undefined && { mask: sliceRows(mask, start, end) },
-  };
 }

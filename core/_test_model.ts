@@ -73,28 +73,34 @@ export function testModel({ events = [], on, config, tiny = false }: TestModelOp
     backend: "none",
     schedule: createSchedule({ predictionType: "sample" }),
     sampler: plainSampler,
-    guidance: 2,
+    guidanceScale: 2,
     size: 16,
     scale: 8,
     latentChannels: 4,
     textEncoder: part<Omit<TextEncoder, typeof Symbol.asyncDispose>>("textEncoder", () => ({
-      async encode(prompts) {
-        await happen(`encode ${prompts.join("|")}`);
-        const data = Float32Array.from(prompts, ({ length }) => length / 100);
-        return { hidden: { data, shape: [prompts.length, 1, 1] } };
+      async encode({ prompts, negativePrompts = prompts.map(() => ""), passes }) {
+        const texts = passes.includes("unconditional") ? [...prompts, ...negativePrompts] : prompts;
+        await happen(`encode ${texts.join("|")}`);
+        return {
+          passes: passes.map((name) => {
+            const own = name === "unconditional" ? negativePrompts : prompts;
+            const data = Float32Array.from(own, ({ length }) => length / 100);
+            return { name, conditioning: { encoder_hidden_states: { data, shape: [own.length, 1, 1] } } };
+          }),
+        };
       },
     })),
     unets: new Map([[BASE, {
       config: unetConfig,
       part: part<Omit<Unet, typeof Symbol.asyncDispose>>("unet", () => ({
         config: unetConfig,
-        prepare: ({ hidden }) =>
+        prepare: ({ encoder_hidden_states: hidden }) =>
           Promise.resolve({
             async predict(latent) {
               await happen(`predict ${latent.shape[0]} rows`);
               const row = sizeOf(latent.shape.slice(1));
               return {
-                data: latent.data.map((value, i) => value / 2 + hidden.data[Math.floor(i / row)]!),
+                data: latent.data.map((value, i) => value / 2 + hidden!.data[Math.floor(i / row)]!),
                 shape: latent.shape,
               };
             },

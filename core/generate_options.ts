@@ -81,7 +81,8 @@ const mostPixels = 2 ** 26;
 /** Options checked and filled in. */
 export interface Run {
   readonly prompts: readonly string[];
-  readonly negativePrompts: readonly string[];
+  /** Absent where the caller named none. */
+  readonly negativePrompts?: readonly string[];
   readonly sampler: Sampler;
   readonly kind: string;
   readonly steps: number;
@@ -112,7 +113,7 @@ export function planRun(options: ReadOptions, model: Model): Run {
     );
   }
   const steps = whole("steps", options.steps ?? sampler.steps, 1, model.schedule.config.trainTimesteps);
-  const guidance = inRange("guidance", options.guidance ?? sampler.guidance ?? model.guidance, 0, 1000);
+  const guidance = inRange("guidance", options.guidance ?? sampler.guidance ?? model.guidanceScale, 0, 1000);
   const { image, mask, control = [] } = options;
   const size = image === undefined ? { width: model.size, height: model.size } : pictureSize(image);
   const [width, height] = (["width", "height"] as const).map((side) => {
@@ -150,8 +151,8 @@ export function planRun(options: ReadOptions, model: Model): Run {
   if (prompts.length === 0) {
     throw new RangeError("Cannot generate: the list of prompts is empty, expected one or more.");
   }
-  const negative = list(options.negativePrompt ?? "");
-  if (negative.length !== 1 && negative.length * count !== prompts.length) {
+  const negative = options.negativePrompt === undefined ? undefined : list(options.negativePrompt);
+  if (negative !== undefined && negative.length !== 1 && negative.length * count !== prompts.length) {
     throw new RangeError(
       `Cannot generate: ${negative.length} negative prompts for ${
         prompts.length / count
@@ -164,7 +165,11 @@ export function planRun(options: ReadOptions, model: Model): Run {
   }
   return {
     prompts,
-    negativePrompts: prompts.map((_, row) => negative[negative.length === 1 ? 0 : Math.floor(row / count)]!),
+    ...negative !== undefined && {
+      negativePrompts: prompts.map((_, row) =>
+        negative[negative.length === 1 ? 0 : Math.floor(row / count)]!
+      ),
+    },
     sampler,
     kind,
     steps,

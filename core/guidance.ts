@@ -6,6 +6,25 @@
 import type { Tensor } from "./tensor.ts";
 import { sizeOf } from "./tensor.ts";
 
+/** How the outputs of a step's passes become one. Chosen by the model, run by the pipeline, on raw outputs. */
+export interface Guidance {
+  /** Names of the passes that a step takes, unconditional ones first; one or more. */
+  readonly passes: readonly string[];
+  /** Combines the outputs, by the names of their passes, all of the latent's shape. */
+  combine(outputs: Readonly<Record<string, Tensor>>): Tensor;
+}
+
+/** Classifier-free guidance: two passes, or the conditional one alone where the scale is 1 or less. */
+export function classifierFree(options: GuidanceOptions): Guidance {
+  if (!(options.scale > 1)) {
+    return { passes: ["conditional"], combine: ({ conditional }) => conditional! };
+  }
+  return {
+    passes: ["unconditional", "conditional"],
+    combine: ({ unconditional, conditional }) => guide(unconditional!, conditional!, options),
+  };
+}
+
 /** Options of {@linkcode guide}. */
 export interface GuidanceOptions {
   /** Guidance scale w; 1 is no guidance. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { maxAbsDifference } from "../tests/_fixtures.ts";
-import { guide } from "./guidance.ts";
+import { classifierFree, guide } from "./guidance.ts";
 import { torchNoise } from "./torch_noise.ts";
 
 const shape = [2, 4, 3];
@@ -34,3 +34,14 @@ function deviation(values: Float32Array): number {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
   return Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / (values.length - 1));
 }
+
+Deno.test("classifier-free guidance takes two passes, and one where the scale is 1 or less", () => {
+  const conditional = { data: Float32Array.of(3), shape: [1, 1] };
+  const unconditional = { data: Float32Array.of(1), shape: [1, 1] };
+  const two = classifierFree({ scale: 2 });
+  assert.deepEqual(two.passes, ["unconditional", "conditional"]);
+  assert.deepEqual([...two.combine({ conditional, unconditional }).data], [5]);
+  const one = classifierFree({ scale: 1 });
+  assert.deepEqual(one.passes, ["conditional"]);
+  assert.equal(one.combine({ conditional }), conditional);
+});

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Guidance, GuidanceOptions } from "./guidance.ts";
 import type { LazyPart } from "./lazy_part.ts";
 import type { Control, TextEncoder, Unet, UnetConfig, Vae } from "./parts.ts";
 import type { Sampler } from "./sampler.ts";
@@ -38,7 +39,9 @@ export interface Model {
   /** The sampler when the caller names none. */
   readonly sampler: Sampler;
   /** The guidance scale when neither the caller nor the sampler says. */
-  readonly guidance: number;
+  readonly guidanceScale: number;
+  /** Which passes a step takes and how they become one. @default {classifier-free guidance} */
+  readonly guidance?: (options: GuidanceOptions) => Guidance;
   /** Side of the pictures that it was trained on, in pixels. */
   readonly size: number;
   /** Pixels that a latent pixel stands for; widths and heights are multiples of it. */

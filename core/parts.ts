@@ -7,16 +7,46 @@
 import type { Noise } from "./noise.ts";
 import type { DeviceTensor, Latent, Tensor } from "./tensor.ts";
 
-/** What the text encoder tells the UNet: one row a prompt. */
-export interface Conditioning {
-  /** Hidden states, float32 `[rows, tokens, dim]`. */
-  readonly hidden: Tensor;
-  /** 1 where a token may be attended to, 0 where not, float32 `[rows, tokens]`. All tokens when absent. */
-  readonly mask?: Tensor;
+/**
+ * What the text encoder tells the UNet: named tensors of as many rows as there are pictures. A network takes them by
+ * these names: `encoder_hidden_states` float32 `[rows, tokens, dim]`; `encoder_attention_mask`, 1 where a token may
+ * be attended to and 0 where not, `[rows, tokens]` (all tokens when absent); and whatever else its family needs.
+ */
+export type Conditioning = Readonly<Record<string, Tensor>>;
+
+/** One evaluation of the network in a step, by what it is told. */
+export interface Pass {
+  /** Its name for {@linkcode Guidance}: "unconditional", "conditional", … */
+  readonly name: string;
+  /** What the network is told; the entries of all passes of a call have equal shapes. */
+  readonly conditioning: Conditioning;
 }
 
-/** Options of {@linkcode TextEncoder.encode}. */
-export interface EncodeOptions {
+/** Prompts as the network takes them. */
+export interface Encoded {
+  /** A pass for each name that was asked for, in that order. */
+  readonly passes: readonly Pass[];
+  /**
+   * The passes at a step, for prompts that change on the way. The same list stands for the same conditioning: it is
+   * bound to the network once.
+   *
+   * @param index Index of the step, from 0.
+   */
+  at?(index: number, steps: number): readonly Pass[];
+}
+
+/** What {@linkcode TextEncoder.encode} is asked for. */
+export interface EncodeRequest {
+  /** What to show, one a picture. */
+  readonly prompts: readonly string[];
+  /** What not to show, one a picture; absent where the user said nothing, which is not the same as `""` everywhere. */
+  readonly negativePrompts?: readonly string[];
+  /** The passes that {@linkcode Guidance} asks for. */
+  readonly passes: readonly string[];
+  /** Pixels across, of the picture that is made. */
+  readonly width: number;
+  /** Pixels down. */
+  readonly height: number;
   /**
    * How many of the last transformer layers to skip, 0 or more.
    * @default {0}
@@ -32,13 +62,28 @@ export interface EncodeOptions {
   readonly onWarning?: (message: string) => void;
 }
 
-/** How prompts are read, see {@linkcode EncodeOptions.syntax}. */
+/** How prompts are read, see {@linkcode EncodeRequest.syntax}. */
 export type PromptSyntax = "plain" | "weighted";
 
-/** Prompts to hidden states. */
+/** Prompts to conditioning. */
 export interface TextEncoder extends AsyncDisposable {
-  /** Encodes each prompt to one row. */
-  encode(prompts: readonly string[], options?: EncodeOptions): Promise<Conditioning>;
+  /**
+   * Encodes the prompts of a run, one row a picture in each pass.
+   *
+   * @throws {RangeError} If a pass is asked for that it does not know.
+   */
+  encode(request: EncodeRequest): Promise<Encoded>;
+}
+
+/** What a run needs of a network, known before it is loaded. */
+export interface LoadNeeds {
+  /** Largest sizes of a call: rows of the batch, and the latent's width and height. */
+  readonly sizes: { readonly rows: number; readonly width: number; readonly height: number };
+  /** Optional inputs that will be used. */
+  readonly ports: {
+    /** Places at which controls add {@linkcode Residuals}. */
+    readonly residuals: readonly string[];
+  };
 }
 
 /** What the pipeline must know of a UNet to call it. */
@@ -76,6 +121,11 @@ export interface PrepareOptions {
 export interface Unet extends AsyncDisposable {
   /** Shapes and kind. */
   readonly config: UnetConfig;
+  /**
+   * Loads what runs of this kind need, all at once. Without it, or where a run turns out to need more, the network is
+   * loaded when it is first called.
+   */
+  load?(needs: LoadNeeds): Promise<void>;
   /** Binds a conditioning of R rows; the predictor then takes latents of R rows. */
   prepare(conditioning: Conditioning, options?: PrepareOptions): Promise<NoisePredictor>;
 }
@@ -157,6 +207,8 @@ export interface PreparedControl extends AsyncDisposable {
 
 /** ControlNet, T2I-Adapter, plugin: steers the UNet by residuals computed from a picture. */
 export interface Control extends AsyncDisposable {
+  /** Where it adds residuals, if that is known: the UNet is then loaded with these ports at once. */
+  readonly places?: readonly string[];
   /**
    * Binds a picture and the conditioning that the UNet was prepared with.
    *

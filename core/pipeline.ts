@@ -8,7 +8,7 @@ import { Clock } from "./_clock.ts";
 import { checkDenoised, decodeRows } from "./_decode.ts";
 import { parametersOf } from "./_parameters.ts";
 import { type ReadOptions, readPictures } from "./_pictures.ts";
-import { RowGroups, sliceConditioning } from "./_row_groups.ts";
+import { RowGroups } from "./_row_groups.ts";
 import { asPixels, runNoise, startRun } from "./_start.ts";
 import { type GenerateOptions, planRun, type Run } from "./generate_options.ts";
 import type {
@@ -21,11 +21,13 @@ import type {
 } from "./generation.ts";
 import type { Image } from "./image.ts";
 import { previewImages } from "./preview.ts";
+import { classifierFree, type Guidance } from "./guidance.ts";
 import type { LazyPart } from "./lazy_part.ts";
 import { BackendUnavailableError, UnsupportedModelError } from "./errors.ts";
 import type { LoraInput, Model } from "./model.ts";
 import { Queue } from "./queue.ts";
 import { firstStep } from "./schedule.ts";
+import type { Encoded, LoadNeeds } from "./parts.ts";
 import type { SamplerStep } from "./sampler.ts";
 import type { Latent, Tensor } from "./tensor.ts";
 
@@ -105,9 +107,19 @@ export class Pipeline implements AsyncDisposable {
     const { signal } = options;
     const { schedule } = this.model;
     const unet = this.model.unets.get(run.kind)!;
-    const guided = run.guidance > 1 && unet.config.timeCondProjDim === undefined;
-    const network = this.#ahead(unet.part); // while the prompt is encoded
-    const { conditional, unconditional } = await this.#encode(run, guided, options, clock);
+    const embedded = unet.config.timeCondProjDim !== undefined; // such networks take the scale as an input
+    const guidance = (this.model.guidance ?? classifierFree)({
+      scale: embedded ? 1 : run.guidance,
+      rescale: run.guidanceRescale,
+    });
+    const controls = this.#ahead(() => this.#controls(options));
+    const network = this.#ahead(async () => { // while the prompt is encoded
+      const places = (await controls()).flatMap(({ control }) => control.places ?? []);
+      const part = await unet.part.get();
+      await part.load?.(needsOf(run, guidance, this.model, places));
+      return part;
+    });
+    const encoded = await this.#encode(run, guidance, options, clock);
     const noise = runNoise(run);
     const vae = () => clock.load(this.model.vae.get());
     const { start, concat, blend } = await clock.spend(
@@ -115,16 +127,16 @@ export class Pipeline implements AsyncDisposable {
       startRun(options, run, { noise, model: this.model, inChannels: unet.config.inChannels, vae }),
     );
     if (options.image !== undefined) await this.#leave(this.model.vae);
-    const decoder = this.#ahead(this.model.vae); // while the picture is denoised
+    const decoder = this.#ahead(() => this.model.vae.get()); // while the picture is denoised
     let latents: Latent = start.noise;
     {
       await using denoiser = await RowGroups.prepare({
         unet: await clock.load(network()),
-        conditional,
+        encoded,
+        guidance,
         run,
         schedule,
-        controls: await clock.load(this.#controls(options)),
-        ...unconditional !== undefined && { unconditional },
+        controls: await clock.load(controls()),
         ...concat !== undefined && { concat },
         ...signal !== undefined && { signal },
       }, run.batchSize);
@@ -199,25 +211,25 @@ export class Pipeline implements AsyncDisposable {
     return this.release();
   }
 
-  /** Both kinds of prompts in one call, so that chunked ones come out equally long. */
-  async #encode(run: Run, guided: boolean, options: ReadOptions, clock: Clock) {
+  async #encode(run: Run, { passes }: Guidance, options: ReadOptions, clock: Clock): Promise<Encoded> {
     const { clipSkip, promptSyntax, onWarning } = options;
+    const { prompts, negativePrompts, width, height } = run;
     const encoder = await clock.load(this.model.textEncoder.get());
-    const prompts = guided ? [...run.prompts, ...run.negativePrompts] : run.prompts;
     const encoded = await clock.spend(
       "encode",
-      encoder.encode(prompts, {
+      encoder.encode({
+        prompts,
+        ...negativePrompts !== undefined && { negativePrompts },
+        passes,
+        width,
+        height,
         ...clipSkip !== undefined && { clipSkip },
         ...promptSyntax !== undefined && { syntax: promptSyntax },
         ...onWarning !== undefined && { onWarning },
       }),
     );
     await this.#leave(this.model.textEncoder);
-    const count = run.prompts.length;
-    return {
-      conditional: sliceConditioning(encoded, 0, count),
-      unconditional: guided ? sliceConditioning(encoded, count, 2 * count) : undefined,
-    };
+    return encoded;
   }
 
   async #controls({ control = [] }: ReadOptions): Promise<BoundControl[]> {
@@ -264,12 +276,12 @@ export class Pipeline implements AsyncDisposable {
     if (this.#options.keep === "phase") await part.release();
   }
 
-  /** Starts to load a part before it is needed, if parts stay loaded. A failure is reported to whoever calls the result. */
-  #ahead<T>(part: LazyPart<T>): () => Promise<T> {
-    if (this.#options.keep === "phase") return () => part.get();
-    const loading = part.get();
-    loading.catch(() => {});
-    return () => loading;
+  /** Starts to load something before it is needed, if parts stay loaded. A failure is reported to whoever calls the result. */
+  #ahead<T>(load: () => Promise<T>): () => Promise<T> {
+    let loading: Promise<T> | undefined;
+    const once = () => loading ??= load();
+    if (this.#options.keep !== "phase") once().catch(() => {});
+    return once;
   }
 
   /** A part that was opened on the way, to be dropped with the others. */
@@ -283,6 +295,13 @@ export class Pipeline implements AsyncDisposable {
     const networks = [...unets.values()].map(({ part }) => part);
     for (const part of [textEncoder, ...networks, vae, previewVae, ...this.#opened]) await part?.release();
   }
+}
+
+/** What a run needs of its UNet. */
+function needsOf(run: Run, { passes }: Guidance, { scale }: Model, residuals: readonly string[]): LoadNeeds {
+  const rows = Math.min(run.batchSize, run.prompts.length) *
+    (run.guidanceMode === "batch" ? passes.length : 1);
+  return { sizes: { rows, width: run.width / scale, height: run.height / scale }, ports: { residuals } };
 }
 
 /** Control pictures are in 0 … 1. */

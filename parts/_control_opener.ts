@@ -4,7 +4,7 @@ import { UnsupportedModelError } from "../core/errors.ts";
 import type { Control } from "../core/parts.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { UnetArchitecture } from "../models/unet_config.ts";
-import type { Json } from "./model_folder.ts";
+import type { Json } from "../weights/model_folder.ts";
 import type { ResidualAdder } from "./_residuals.ts";
 
 /** What an opener may use; whoever calls it frees what is loaded. */
@@ -18,7 +18,10 @@ export interface ControlSurroundings {
 }
 
 /** Opens a control of one kind. */
-export type ControlOpener = (config: Json, surroundings: ControlSurroundings) => Promise<Control["prepare"]>;
+export type ControlOpener = (
+  config: Json,
+  surroundings: ControlSurroundings,
+) => Promise<Pick<Control, "prepare" | "places">>;
 
 /** Channels of a UNet's levels, for {@linkcode checkFit}. */
 export function channelsOf({ levels }: UnetArchitecture): string {

@@ -13,6 +13,7 @@ import {
 import { sinusoids } from "../models/sinusoids.ts";
 import type { UnetArchitecture } from "../models/unet_config.ts";
 import { type CheckedOptions, checkLatent, checkOptions, conditionPixels } from "./_control_inputs.ts";
+import { entry } from "./_conditioning.ts";
 import { channelsOf, checkFit, type ControlOpener, layersOf } from "./_control_opener.ts";
 import { preparedControl } from "./_prepared_control.ts";
 import { release, type ResidualAdder } from "./_residuals.ts";
@@ -32,15 +33,14 @@ interface Parts {
   readonly adder: ResidualAdder;
 }
 
-function prepareWith({ config, condition, network, adder }: Parts): Control["prepare"] {
+function prepareWith({ config, condition, network, adder }: Parts): Awaited<ReturnType<ControlOpener>> {
   const { encoder, conditionChannels: channels, embeddingChannels } = config;
   const downscale = 2 ** (embeddingChannels.length - 1);
   const places = network.outputs.map(({ name }) => name);
-  return async (given, conditioning, options) => {
+  const prepare: Control["prepare"] = async (given, conditioning, options) => {
     const checked = checkOptions(options);
-    checkConditioning(conditioning, encoder);
+    const hidden = checkConditioning(conditioning, encoder);
     const pixels = conditionPixels(given, { channels, downscale });
-    const { hidden } = conditioning;
     const rows = hidden.shape[0]!;
     const scales = scalesOf(rows, places.length, checked);
     const run = options?.signal === undefined ? {} : { signal: options.signal };
@@ -74,6 +74,7 @@ function prepareWith({ config, condition, network, adder }: Parts): Control["pre
       },
     });
   };
+  return { places, prepare };
 }
 
 /** `[rows, places]`: what each row's residuals are multiplied by. Guess mode leaves unconditional rows alone. */
@@ -99,14 +100,16 @@ function checkUnet({ encoder }: ControlNetConfig, unet: UnetArchitecture): void 
   ]);
 }
 
-function checkConditioning({ hidden, mask }: Conditioning, { crossAttentionDim }: UnetArchitecture): void {
-  if (mask !== undefined) {
+/** The prompt's states, if the network can take them. */
+function checkConditioning(conditioning: Conditioning, { crossAttentionDim }: UnetArchitecture): Tensor {
+  const hidden = entry(conditioning, "encoder_hidden_states", "the ControlNet");
+  if (conditioning["encoder_attention_mask"] !== undefined) {
     throw new UnsupportedModelError(
       "Cannot use the ControlNet: the prompt has a mask, expected all tokens to count.",
     );
   }
   const width = hidden.shape.at(-1);
-  if (width === crossAttentionDim) return;
+  if (width === crossAttentionDim) return hidden;
   throw new RangeError(
     `Cannot use the ControlNet: the prompt's states have width ${width}, expected ${crossAttentionDim}. ` +
       `It was made for another model.`,

@@ -36,9 +36,13 @@ function checkChannels(kind: string, channels: readonly number[], { unet }: Cont
   if (unet !== undefined) checkFit(kind, [["list of channels", channels.join(", "), channelsOf(unet)]]);
 }
 
-function prepareWith(network: Runner, size: PictureSize, adder: ResidualAdder): Control["prepare"] {
+function prepareWith(
+  network: Runner,
+  size: PictureSize,
+  adder: ResidualAdder,
+): Awaited<ReturnType<ControlOpener>> {
   const keep = network.outputs.map(({ name }) => name);
-  return async (given, _conditioning, options) => {
+  const prepare: Control["prepare"] = async (given, _conditioning, options) => {
     const { scale, window, guessMode } = checkOptions(options);
     if (guessMode) {
       throw new RangeError("Cannot use guess mode: this control is no ControlNet, expected guessMode false.");
@@ -58,6 +62,7 @@ function prepareWith(network: Runner, size: PictureSize, adder: ResidualAdder): 
       dispose: () => release(features),
     });
   };
+  return { places: keep, prepare };
 }
 
 /**

@@ -10,7 +10,7 @@ import type { UnetArchitecture } from "../models/unet_config.ts";
 import type { ControlOpener } from "./_control_opener.ts";
 import { openControlNet } from "./_controlnet.ts";
 import { openControlPlugin, openT2IAdapter } from "./_feature_control.ts";
-import { type ModelFolder, readJson } from "./model_folder.ts";
+import { type ModelFolder, readJson } from "../weights/model_folder.ts";
 import { ResidualAdder } from "./_residuals.ts";
 
 /** Options of {@linkcode openControl}. */
@@ -58,13 +58,13 @@ export async function openControl(folder: ModelFolder, options: OpenControlOptio
   await using owned = new AsyncDisposableStack();
   const weights = owned.use(await folder.weights(component, variant === undefined ? {} : { variant }));
   const loadOptions = signal === undefined ? { dtype } : { dtype, signal };
-  const prepare = await open(config, {
+  const opened = await open(config, {
     load: async (graph) => owned.use(await backend.load({ kind: "graph", graph, weights }, loadOptions)),
     adder: owned.use(new ResidualAdder(backend)),
     ...unet !== undefined && { unet },
   });
   const kept = owned.move();
-  return { prepare, [Symbol.asyncDispose]: () => kept.disposeAsync() };
+  return { ...opened, [Symbol.asyncDispose]: () => kept.disposeAsync() };
 }
 
 const openers: ReadonlyMap<unknown, ControlOpener> = new Map([

@@ -7,8 +7,8 @@ import { readUnetConfig } from "../models/unet_config.ts";
 import { type DdimArguments, ddimRun } from "../tests/_ddim_run.ts";
 import { maxAbsDifference, readFixture, readJson } from "../tests/_fixtures.ts";
 import { openControl } from "./control.ts";
-import { openDiffusers } from "./diffusers.ts";
-import { localFolder } from "./model_folder.ts";
+import { openModelFolder } from "../presets/open_model.ts";
+import { localFolder } from "../weights/model_folder.ts";
 
 interface Case {
   readonly index: number;
@@ -26,7 +26,7 @@ const tolerance = 1e-4;
 for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
   for (const name of ["controlnet", "t2i_adapter_full", "t2i_adapter_light"]) {
     Deno.test(`${backend.name}: ${name} gives the reference's residuals and predictions`, async () => {
-      const model = await openDiffusers(await localFolder(path(base)), { backend });
+      const model = await openModelFolder(await localFolder(path(base)), { backend });
       await using part = model.unets.get("base")!.part;
       const unet = await part.get();
       const folder = await localFolder(path(`models/${name}`));
@@ -35,12 +35,12 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
       const { cases } = await readJson<{ cases: Case[] }>(`models/${name}/cases.json`);
       for (const { index, timestep, scale, guess: guessMode = false } of cases) {
         const at = (key: string): Tensor => io.float32(`case${index}.${key}`);
-        await using predictor = await unet.prepare({ hidden: at("encoder_hidden_states") });
+        await using predictor = await unet.prepare({ encoder_hidden_states: at("encoder_hidden_states") });
         const pixels = at(name === "controlnet" ? "controlnet_cond" : "cond");
         const options: ControlOptions = { scale, guessMode };
         await using prepared = await control.prepare(
           pixels,
-          { hidden: at("encoder_hidden_states") },
+          { encoder_hidden_states: at("encoder_hidden_states") },
           options,
         );
         const latent = at("sample");
@@ -94,7 +94,7 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
     Deno.test(`${backend.name}: ${name} gives the reference's latents after every step`, async () => {
       const { runs } = await readJson<{ runs: Run[] }>("runs/runs.json");
       const { arguments: given, seed, file, ...run } = runs.find((run) => run.name === name)!;
-      const model = await openDiffusers(await localFolder(path(base)), { backend });
+      const model = await openModelFolder(await localFolder(path(base)), { backend });
       await using textEncoder = model.textEncoder;
       await using unet = model.unets.get("base")!.part;
       await using control = await openControl(await localFolder(path(`models/${folder}`)), { backend });

@@ -9,7 +9,7 @@ import { maxAbsDifference, readJson } from "../tests/_fixtures.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import { readFloat32 } from "../weights/convert.ts";
 import { openControl } from "./control.ts";
-import { localFolder } from "./model_folder.ts";
+import { localFolder } from "../weights/model_folder.ts";
 
 const backend = native();
 const hidden = { data: new Float32Array(2 * 5 * 32).map((_, i) => Math.sin(i)), shape: [2, 5, 32] };
@@ -26,7 +26,9 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
       shape: expected.info(name)!.shape,
     });
     await using control = await openControl(await localFolder(folder), { backend });
-    await using prepared = await control.prepare(await tensor("pixels"), { hidden }, { scale: 0.5 });
+    await using prepared = await control.prepare(await tensor("pixels"), { encoder_hidden_states: hidden }, {
+      scale: 0.5,
+    });
     const small = { data: new Float32Array(4 * 15), shape: [1, 4, 5, 3] };
     const residuals = (await prepared.residuals({ ...step, latent: small }))!;
     assert.deepEqual(Object.keys(residuals), ["down.0", "down.1"]);
@@ -48,7 +50,9 @@ Deno.test("the mini model's plugin has 312 576 parameters", () => {
 
 Deno.test("outside of its window a control gives what others gave", async () => {
   await using control = await open("t2i_adapter_full");
-  await using prepared = await control.prepare(pixels, { hidden }, { window: [0.25, 0.75] });
+  await using prepared = await control.prepare(pixels, { encoder_hidden_states: hidden }, {
+    window: [0.25, 0.75],
+  });
   const active = await Promise.all(
     [0, 1, 2, 3].map(async (index) => await prepared.residuals({ ...step, index })),
   );
@@ -60,10 +64,10 @@ Deno.test("outside of its window a control gives what others gave", async () => 
 Deno.test("several controls are added up on the backend, one row for all rows too", async () => {
   await using edges = await open("controlnet");
   await using adapter = await open("t2i_adapter_full");
-  await using one = await edges.prepare(pixels, { hidden }, { scale: 0.25 });
-  await using two = await edges.prepare(pixels, { hidden }, { scale: 0.75 });
-  await using whole = await edges.prepare(pixels, { hidden });
-  await using features = await adapter.prepare(pixels, { hidden });
+  await using one = await edges.prepare(pixels, { encoder_hidden_states: hidden }, { scale: 0.25 });
+  await using two = await edges.prepare(pixels, { encoder_hidden_states: hidden }, { scale: 0.75 });
+  await using whole = await edges.prepare(pixels, { encoder_hidden_states: hidden });
+  await using features = await adapter.prepare(pixels, { encoder_hidden_states: hidden });
   const both = (await features.residuals(step, await two.residuals(step, await one.residuals(step))))!;
   const expected = (await whole.residuals(step))!;
   for (const name of Object.keys(expected)) {
@@ -82,7 +86,7 @@ Deno.test("several controls are added up on the backend, one row for all rows to
 Deno.test("guess mode leaves unconditional rows alone", async () => {
   await using control = await open("controlnet");
   const residuals = async (options: ControlOptions) => {
-    await using prepared = await control.prepare(pixels, { hidden }, options);
+    await using prepared = await control.prepare(pixels, { encoder_hidden_states: hidden }, options);
     const own = await prepared.residuals(step);
     return own && await Promise.all(Object.keys(own).map((name) => read(own, name)));
   };
@@ -102,7 +106,7 @@ Deno.test("guess mode leaves unconditional rows alone", async () => {
 
 Deno.test("residuals are freed at the next step", async () => {
   await using control = await open("controlnet");
-  await using prepared = await control.prepare(pixels, { hidden });
+  await using prepared = await control.prepare(pixels, { encoder_hidden_states: hidden });
   const first = (await prepared.residuals(step))!;
   await prepared.residuals({ ...step, index: 1 });
   await assert.rejects((first.mid as DeviceTensor).read());
@@ -115,18 +119,21 @@ Deno.test("pictures and prompts that do not fit are errors, and the control goes
     shape,
   });
   const rejects = (given: Tensor, message: RegExp, options: ControlOptions = {}, states: Tensor = hidden) =>
-    assert.rejects(control.prepare(given, { hidden: states }, options), { name: "RangeError", message });
+    assert.rejects(control.prepare(given, { encoder_hidden_states: states }, options), {
+      name: "RangeError",
+      message,
+    });
   await rejects(image([1, 3, 60, 64]), /is 64 × 60 pixels, expected multiples of 8/);
   await rejects(image([1, 4, 64, 64]), /has 4 channels, expected 3/);
   await rejects(image([3, 64, 64]), /has shape \[3,64,64\]/);
   await rejects(pixels, /scale is NaN/, { scale: NaN });
   await rejects(pixels, /window is 0.5 to 0.4/, { window: [0.5, 0.4] });
   await rejects(pixels, /states have width 16, expected 32/, {}, image([2, 5, 16]));
-  await using wide = await control.prepare(image([1, 3, 64, 128]), { hidden });
+  await using wide = await control.prepare(image([1, 3, 64, 128]), { encoder_hidden_states: hidden });
   await assert.rejects(wide.residuals(step), {
     message: /picture is 128 × 64 pixels, expected 64 × 64 as the result/,
   });
-  await using fits = await control.prepare(pixels, { hidden });
+  await using fits = await control.prepare(pixels, { encoder_hidden_states: hidden });
   await assert.rejects(fits.residuals({ ...step, latent: image([1, 4, 8, 8]) }), {
     message: /1 latents, .* for 2 rows/,
   });
@@ -137,11 +144,11 @@ Deno.test("a network of one channel sees colours as grey", async () => {
   await using control = await open("t2i_adapter_light");
   const grey = { data: new Float32Array(64 * 64).fill(0.299), shape: [1, 1, 64, 64] };
   const red = { data: new Float32Array(3 * 64 * 64).fill(1, 0, 64 * 64), shape: [1, 3, 64, 64] };
-  await using one = await control.prepare(grey, { hidden });
-  await using three = await control.prepare(red, { hidden });
+  await using one = await control.prepare(grey, { encoder_hidden_states: hidden });
+  await using three = await control.prepare(red, { encoder_hidden_states: hidden });
   const [a, b] = [await one.residuals(step), await three.residuals(step)];
   assert.deepEqual(await read(a!, "down.0"), await read(b!, "down.0"));
-  await assert.rejects(control.prepare(grey, { hidden }, { guessMode: true }), {
+  await assert.rejects(control.prepare(grey, { encoder_hidden_states: hidden }, { guessMode: true }), {
     message: /expected guessMode false/,
   });
 });

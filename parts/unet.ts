@@ -5,13 +5,14 @@
  */
 import type { ModelLoras } from "../adapters/mod.ts";
 import type { Runner } from "../backends/backend.ts";
-import type { Conditioning, NoisePredictor, PrepareOptions, Residuals, Unet } from "../core/parts.ts";
+import type { Conditioning, NoisePredictor, PrepareOptions, Unet } from "../core/parts.ts";
 import { concatChannels, sizeOf, type Tensor } from "../core/tensor.ts";
 import { evaluate } from "../graph/dimension.ts";
 import type { Graph } from "../graph/graph.ts";
 import { guidanceFeatures, sinusoids } from "../models/sinusoids.ts";
 import { unet, type UnetGraphOptions } from "../models/unet.ts";
 import type { UnetArchitecture } from "../models/unet_config.ts";
+import { entry } from "./_conditioning.ts";
 
 /** What a {@linkcode Unet} of ours is made of. */
 export interface GraphUnetOptions {
@@ -23,12 +24,17 @@ export interface GraphUnetOptions {
   readonly loras?: Pick<ModelLoras, "hook" | "inputs">;
 }
 
-/** Loads a UNet. It is loaded again, with ports, when a mask or a control is first used. */
-export async function graphUnet(options: GraphUnetOptions): Promise<Unet> {
+/**
+ * A UNet that is loaded by {@linkcode Unet.load}, or when it is first called; and again, with more ports, where a mask
+ * or a control comes that `load` was not told of.
+ */
+export function graphUnet(options: GraphUnetOptions): Unet {
   const network = new PortedNetwork(options);
-  await network.runner({});
   return {
     config: options.architecture,
+    async load({ ports: { residuals } }): Promise<void> {
+      await network.runner(kinds(residuals));
+    },
     prepare: (conditioning, bound) => Promise.resolve(predictor(network, options, conditioning, bound)),
     [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
   };
@@ -37,21 +43,21 @@ export async function graphUnet(options: GraphUnetOptions): Promise<Unet> {
 function predictor(
   network: PortedNetwork,
   { architecture, loras }: GraphUnetOptions,
-  { hidden, mask }: Conditioning,
+  conditioning: Conditioning,
   { concat, guidanceScale, signal }: PrepareOptions = {},
 ): NoisePredictor {
-  const rows = hidden.shape[0]!;
+  const rows = entry(conditioning, "encoder_hidden_states", "the UNet").shape[0]!;
+  const mask = conditioning["encoder_attention_mask"] !== undefined;
   const { timeCondProjDim, timeFeatures, flipSinToCos, frequencyShift } = architecture;
   const fixed = {
-    encoder_hidden_states: hidden,
-    ...mask !== undefined && { encoder_attention_mask: mask },
+    ...conditioning,
     ...timeCondProjDim !== undefined && {
       timestep_cond: guidanceFeatures(guidanceScale ?? 1, rows, timeCondProjDim),
     },
   };
   return {
     async predict(latent, timestep, residuals = {}) {
-      const { runner, ports } = await network.runner({ mask: mask !== undefined, ...kinds(residuals) });
+      const { runner, ports } = await network.runner({ mask, ...kinds(Object.keys(residuals)) });
       const time = sinusoids(Array(rows).fill(timestep), {
         features: timeFeatures,
         flipSinToCos,
@@ -118,8 +124,7 @@ class PortedNetwork implements AsyncDisposable {
   }
 }
 
-function kinds(residuals: Residuals): Ports {
-  const names = Object.keys(residuals);
+function kinds(names: readonly string[]): Ports {
   return {
     skips: names.some((name) => name.startsWith("skip.") || name === "mid"),
     levels: names.some((name) => name.startsWith("down.")),

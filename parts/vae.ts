@@ -20,7 +20,7 @@ import {
   autoencoderTinyEncoder,
   readAutoencoderTinyConfig,
 } from "../models/autoencoder_tiny.ts";
-import type { Json } from "./model_folder.ts";
+import type { Json } from "../weights/model_folder.ts";
 import { sampleMoments } from "./_posterior.ts";
 import { tiled } from "./_tiles.ts";
 

@@ -7,9 +7,9 @@ import { auto } from "../backends/auto.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { Model } from "../core/model.ts";
 import { Pipeline, type PipelineOptions } from "../core/pipeline.ts";
-import { openModelFolder } from "../parts/open_model.ts";
-import type { OpenModelOptions } from "../parts/open_options.ts";
-import { localFolder, type ModelFolder } from "../parts/model_folder.ts";
+import { openModelFolder } from "./open_model.ts";
+import type { OpenFolderOptions } from "./open_model.ts";
+import { localFolder, type ModelFolder } from "../weights/model_folder.ts";
 import { resolveModel, type ResolveModelOptions } from "../hub/mod.ts";
 import { decodePicture } from "./decode_picture.ts";
 import { encodeGenerated } from "./encode_generated.ts";
@@ -17,7 +17,7 @@ import { mini, MINI_DEFAULTS } from "./mini.ts";
 
 /** Options of {@linkcode createPipeline}. */
 export interface CreatePipelineOptions
-  extends Pick<PipelineOptions, "keep">, Omit<OpenModelOptions, "backend"> {
+  extends Pick<PipelineOptions, "keep">, Omit<OpenFolderOptions, "backend"> {
   /**
    * `"mini"`, the embedded model; the path of a folder or of a single `.safetensors` file; `"owner/name"` on a hub;
    * files; or a model of your own making.

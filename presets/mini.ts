@@ -4,11 +4,11 @@
  * @module
  */
 import type { Model } from "../core/model.ts";
-import type { ModelFolder } from "../parts/model_folder.ts";
-import { memoryFolder } from "../parts/model_folder.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
+import { memoryFolder } from "../weights/model_folder.ts";
 
 /** What suits the embedded model when the caller says nothing. */
-export const MINI_DEFAULTS: Pick<Model, "guidance"> = { guidance: 5 };
+export const MINI_DEFAULTS: Pick<Model, "guidanceScale"> = { guidanceScale: 5 };
 
 /** Opens the embedded model. Needs neither files nor the network. */
 export async function mini(): Promise<ModelFolder> {

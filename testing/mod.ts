@@ -4,4 +4,5 @@
  * @module
  */
 export * from "./backend.ts";
+export * from "./family.ts";
 export * from "./sampler.ts";

@@ -7,6 +7,7 @@ import { createSchedule } from "../core/schedule.ts";
 import { concatRows, type Latent, sliceRows } from "../core/tensor.ts";
 import { torchNoise } from "../core/torch_noise.ts";
 import { ddim } from "../samplers/ddim.ts";
+import { encodeStates } from "./_states.ts";
 
 /** What the reference's JSON calls its runs' arguments. */
 export interface DdimArguments {
@@ -34,7 +35,8 @@ export async function ddimRun(
 ): Promise<Latent[]> {
   const schedule = createSchedule({ setAlphaToOne: false, stepsOffset: 1 });
   const noise = torchNoise(given.seed);
-  const conditioning = await textEncoder.encode([given.negative_prompt, given.prompt]);
+  const encoder_hidden_states = await encodeStates(textEncoder, [given.negative_prompt, given.prompt]);
+  const conditioning = { encoder_hidden_states };
   await using predictor: NoisePredictor = await unet.prepare(conditioning);
   await using prepared = await control?.(conditioning) ?? null;
   const start = { noise: noise.normal([1, unet.config.outChannels, given.height / 8, given.width / 8]) };

@@ -8,7 +8,7 @@ import { createSchedule } from "../core/schedule.ts";
 import { readScheduleConfig } from "../core/schedule_config.ts";
 import type { SamplerStep } from "../core/sampler.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { localFolder, type ModelFolder } from "../parts/model_folder.ts";
+import { localFolder, type ModelFolder } from "../weights/model_folder.ts";
 import { createPipeline, openModel } from "../presets/create_pipeline.ts";
 import { createSampler } from "../samplers/mod.ts";
 import { maxAbsDifference, readFixture, readJson } from "./_fixtures.ts";

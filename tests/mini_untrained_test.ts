@@ -16,7 +16,7 @@ import { sinusoids } from "../models/sinusoids.ts";
 import { unet } from "../models/unet.ts";
 import { readUnetConfig } from "../models/unet_config.ts";
 import type { Graph } from "../graph/graph.ts";
-import { localFolder, readJson } from "../parts/model_folder.ts";
+import { localFolder, readJson } from "../weights/model_folder.ts";
 import { maxAbsDifference, readFixture } from "./_fixtures.ts";
 
 const folder = await localFolder(new URL("./data/mini_untrained", import.meta.url).pathname);

@@ -3,12 +3,12 @@ import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import type { Model } from "../core/model.ts";
 import { Pipeline } from "../core/pipeline.ts";
-import { openCheckpointModel } from "../parts/checkpoint.ts";
-import { localFolder, memoryFolder, type ModelFolder } from "../parts/model_folder.ts";
-import { openModelFolder } from "../parts/open_model.ts";
+import { localFolder, memoryFolder, type ModelFolder } from "../weights/model_folder.ts";
+import { openModelFolder } from "../presets/open_model.ts";
 import { castWeights } from "../weights/cast.ts";
 import { maxAbsDifference } from "./_fixtures.ts";
 import { testPath } from "./_networks.ts";
+import { encodeStates } from "./_states.ts";
 
 const backend = native();
 const checkpoint = (name: string) => localFolder(testPath(`./data/${name}.safetensors`));
@@ -79,7 +79,7 @@ Deno.test("a 2.x checkpoint pads with the token that OpenCLIP pads with, whateve
   });
   const encode = async ({ textEncoder }: Model) => {
     await using part = textEncoder;
-    return (await (await part.get()).encode(["a red house"])).hidden.data;
+    return (await encodeStates(await part.get(), ["a red house"])).data;
   };
   assert.ok(maxAbsDifference(await encode(actual), await encode(expected)) < 1e-6);
 });
@@ -94,10 +94,10 @@ Deno.test("what a checkpoint lacks is asked for", async () => {
   const tokenizer = await pipeline("sd15-tiny");
   const two = memoryFolder("two", { "a.safetensors": bytes, "b.fp16.safetensors": bytes });
   await assert.rejects(
-    openCheckpointModel(two, { backend, tokenizer }),
+    openModelFolder(two, { backend, tokenizer }),
     /2 files \(a\.safetensors, b\.fp16\.safetensors\), expected one/,
   );
-  const { name } = await openCheckpointModel(two, { backend, tokenizer, variant: "fp16", checkpoint: first });
+  const { name } = await openModelFolder(two, { backend, tokenizer, variant: "fp16", checkpoint: first });
   assert.equal(name, "b.fp16");
   const beside = memoryFolder("one", {
     "a.safetensors": bytes,

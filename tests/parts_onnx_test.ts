@@ -9,11 +9,11 @@ import type { Model } from "../core/model.ts";
 import { Pipeline } from "../core/pipeline.ts";
 import type { Tensor, TensorData } from "../core/tensor.ts";
 import { encodeModel } from "../graph/onnx_proto.ts";
-import { localFolder, memoryFolder, type ModelFolder } from "../parts/model_folder.ts";
-import { openOnnx } from "../parts/onnx.ts";
-import { openModelFolder } from "../parts/open_model.ts";
+import { localFolder, memoryFolder, type ModelFolder } from "../weights/model_folder.ts";
+import { openModelFolder } from "../presets/open_model.ts";
 import { maxAbsDifference } from "./_fixtures.ts";
 import { cpuBackends, testPath } from "./_networks.ts";
+import { encodeStates } from "./_states.ts";
 
 const onnx = await localFolder(testPath("./data/onnx_sd15_tiny"));
 const safetensors = await localFolder(testPath("./reference/pipelines/sd15-tiny"));
@@ -53,7 +53,7 @@ for (const backend of cpuBackends) {
       latents.push(await vae.encode(image));
       await using unet = await model.unets.get("base")!.part.get();
       await using predictor = await unet.prepare({
-        hidden: { data: new Float32Array(77 * 32).fill(0.1), shape: [1, 77, 32] },
+        encoder_hidden_states: { data: new Float32Array(77 * 32).fill(0.1), shape: [1, 77, 32] },
       });
       latents.push(await predictor.predict(latents.at(-1)!, 500));
     }
@@ -121,10 +121,10 @@ for (
       { sample, timestep, encoder_hidden_states: [sample[0]!, 77, 16] },
       predicted,
     );
-    const model = await openOnnx(bare, { backend, tokenizer });
+    const model = await openModelFolder(bare, { backend, tokenizer });
     assert.equal(model.unets.get("base")!.config.crossAttentionDim, 16);
     await using unet = await model.unets.get("base")!.part.get();
-    await using predictor = await unet.prepare({ hidden: states });
+    await using predictor = await unet.prepare({ encoder_hidden_states: states });
     const { shape } = await predictor.predict(latent, 999);
     assert.deepEqual(shape, [2, 4, 8, 8]);
     assert.deepEqual(calls.map(({ timestep }) => timestep!.shape), expected);
@@ -140,10 +140,12 @@ Deno.test("a w-conditioned ONNX UNet gets its guidance", async () => {
     timestep_cond: ["b", 256],
   };
   const { backend, calls } = recorder(inputs, predicted);
-  const model = await openOnnx(bare, { backend, tokenizer });
+  const model = await openModelFolder(bare, { backend, tokenizer });
   const { config, part } = model.unets.get("base")!;
   assert.equal(config.timeCondProjDim, 256);
-  await using predictor = await (await part.get()).prepare({ hidden: states }, { guidanceScale: 8 });
+  await using predictor = await (await part.get()).prepare({ encoder_hidden_states: states }, {
+    guidanceScale: 8,
+  });
   await predictor.predict(latent, 999);
   assert.deepEqual(calls[0]!.timestep_cond!.shape, [2, 256]);
 });
@@ -156,19 +158,19 @@ Deno.test("an ONNX text encoder compiled for one row encodes several, and names 
   const text = recorder({ input_ids: [1, 77] }, { name: "hidden", shape: (rows) => [rows, 77, 16] });
   const inTurn = [unet, text];
   const backend: Backend = { name: "both", load: (source) => inTurn.shift()!.backend.load(source) };
-  const model = await openOnnx(bare, { tokenizer, backend });
+  const model = await openModelFolder(bare, { tokenizer, backend });
   await using encoder = await model.textEncoder.get();
-  const { hidden } = await encoder.encode(["a red house", "fog"]);
+  const hidden = await encodeStates(encoder, ["a red house", "fog"]);
   assert.deepEqual(hidden.shape, [2, 77, 16]);
   assert.equal(text.calls.length, 2);
-  await assert.rejects(encoder.encode(["a"], { clipSkip: 1 }), UnsupportedModelError);
+  await assert.rejects(encodeStates(encoder, ["a"], { clipSkip: 1 }), UnsupportedModelError);
 });
 
 Deno.test("an exported UNet that wants even resolutions says so in pixels", async () => {
-  const model = await openOnnx(onnx, { backend: cpuBackends[1]! });
+  const model = await openModelFolder(onnx, { backend: cpuBackends[1]! });
   await using part = model.unets.get("base")!.part;
   await using predictor = await (await part.get()).prepare({
-    hidden: { data: new Float32Array(77 * 32), shape: [1, 77, 32] },
+    encoder_hidden_states: { data: new Float32Array(77 * 32), shape: [1, 77, 32] },
   });
   const odd = { data: new Float32Array(4 * 6 * 8), shape: [1, 4, 6, 8] };
   await assert.rejects(predictor.predict(odd, 500), /RangeError.*64 × 48 pixels.*multiples of 64/);
@@ -177,16 +179,22 @@ Deno.test("an exported UNet that wants even resolutions says so in pixels", asyn
 Deno.test("openOnnx says what it cannot do", async () => {
   const ports = { sample: ["b", 4, 8, 8], timestep: [], encoder_hidden_states: ["b", 77, 16] };
   const { backend } = recorder(ports, predicted);
-  await assert.rejects(openOnnx(bare, { backend }), /has no tokenizer.*vocab\.json and merges\.txt/);
-  await assert.rejects(openOnnx(bare, { backend, tokenizer, dtype: "int8" }), /in int8: it keeps the types/);
-  await assert.rejects(openOnnx(bare, { backend, tokenizer, variant: "fp16" }), /unet\/model_fp16\.onnx/);
+  await assert.rejects(openModelFolder(bare, { backend }), /has no tokenizer.*vocab\.json and merges\.txt/);
+  await assert.rejects(
+    openModelFolder(bare, { backend, tokenizer, dtype: "int8" }),
+    /in int8: it keeps the types/,
+  );
+  await assert.rejects(
+    openModelFolder(bare, { backend, tokenizer, variant: "fp16" }),
+    /unet\/model_fp16\.onnx/,
+  );
   const xl = recorder({ ...ports, text_embeds: ["b", 1280], time_ids: ["b", 6] }, predicted);
-  await assert.rejects(openOnnx(bare, { backend: xl.backend, tokenizer }), /text_embeds/);
-  const model = await openOnnx(bare, { backend, tokenizer });
+  await assert.rejects(openModelFolder(bare, { backend: xl.backend, tokenizer }), /text_embeds/);
+  const model = await openModelFolder(bare, { backend, tokenizer });
   await using vae = await model.vae.get();
   await assert.rejects(vae.encode({ data: new Float32Array(192), shape: [1, 3, 8, 8] }), /no VAE encoder/);
   await using unet = await model.unets.get("base")!.part.get();
-  await using predictor = await unet.prepare({ hidden: states });
+  await using predictor = await unet.prepare({ encoder_hidden_states: states });
   await assert.rejects(predictor.predict(latent, 1, { mid: latent }), /residuals.*mid/);
   await assert.rejects(
     predictor.predict({ data: new Float32Array(128), shape: [2, 4, 4, 4] }, 1),

@@ -3,9 +3,9 @@ import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { Pipeline } from "../core/pipeline.ts";
-import { localFolder, memoryFolder, type ModelFolder } from "../parts/model_folder.ts";
-import { openModelFolder } from "../parts/open_model.ts";
-import type { OpenModelOptions } from "../parts/open_options.ts";
+import { localFolder, memoryFolder, type ModelFolder } from "../weights/model_folder.ts";
+import { openModelFolder } from "../presets/open_model.ts";
+import type { OpenModelOptions } from "../families/open_options.ts";
 import { maxAbsDifference } from "./_fixtures.ts";
 import { testPath } from "./_networks.ts";
 

@@ -4,16 +4,17 @@ import { native } from "../backends/native.ts";
 import type { TextEncoder } from "../core/parts.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { clipText, readClipTextConfig } from "../models/clip_text.ts";
-import { tokenizerFiles } from "../parts/_tokenizer_files.ts";
-import { localFolder } from "../parts/model_folder.ts";
+import { tokenizerFiles } from "../layouts/_tokenizer_files.ts";
+import { localFolder } from "../weights/model_folder.ts";
 import { clipTextEncoder, weigh } from "../parts/text_encoder.ts";
 import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
 import { maxAbsDifference, readJson } from "./_fixtures.ts";
 import { testPath } from "./_networks.ts";
+import { encodeStates } from "./_states.ts";
 
 const folder = await localFolder(testPath("./reference/pipelines/sd15-tiny"));
 const config = readClipTextConfig(await readJson("pipelines/sd15-tiny/text_encoder/config.json"));
-const tokenizer = loadTokenizer(await tokenizerFiles(folder, undefined));
+const tokenizer = loadTokenizer(await tokenizerFiles(folder, undefined, "tokenizer"));
 const width = config.hiddenSize;
 
 async function withEncoder(use: (encoder: TextEncoder) => Promise<void>): Promise<void> {
@@ -45,16 +46,16 @@ Deno.test("weigh scales the states of a token and restores the mean of its row",
 Deno.test("a prompt without weights has the same states under both syntaxes", () =>
   withEncoder(async (encoder) => {
     const prompts = ["a photo of an astronaut riding a horse on mars", ""];
-    const plain = await encoder.encode(prompts);
-    const weighted = await encoder.encode(prompts, { syntax: "weighted" });
-    assert.deepEqual(weighted.hidden.shape, [2, 77, width]);
-    assert.ok(maxAbsDifference(weighted.hidden.data, plain.hidden.data) < 1e-6);
+    const plain = await encodeStates(encoder, prompts);
+    const weighted = await encodeStates(encoder, prompts, { syntax: "weighted" });
+    assert.deepEqual(weighted.shape, [2, 77, width]);
+    assert.ok(maxAbsDifference(weighted.data, plain.data) < 1e-6);
   }));
 
 Deno.test("a weight changes its own words, beside a common factor", () =>
   withEncoder(async (encoder) => {
-    const { hidden: plain } = await encoder.encode(["a red house"]);
-    const { hidden: weighted } = await encoder.encode(["a (red:1.5) house"], { syntax: "weighted" });
+    const plain = await encodeStates(encoder, ["a red house"]);
+    const weighted = await encodeStates(encoder, ["a (red:1.5) house"], { syntax: "weighted" });
     const [first, last] = [1, 1 + tokenizer.tokenize("a").length + tokenizer.tokenize("red").length];
     const start = first + tokenizer.tokenize("a").length;
     const ratios = [...weighted.data].map((value, i) => value / plain.data[i]!);
@@ -73,9 +74,9 @@ Deno.test("a long prompt is encoded in chunks of 75 tokens, and all prompts of a
   withEncoder(async (encoder) => {
     const chunk = "a ".repeat(75);
     const prompts = [`${chunk}${chunk}house`, "fog", ""];
-    const { hidden } = await encoder.encode(prompts, { syntax: "weighted" });
+    const hidden = await encodeStates(encoder, prompts, { syntax: "weighted" });
     assert.deepEqual(hidden.shape, [3, 3 * 77, width]);
-    const { hidden: alone } = await encoder.encode([chunk, "house", "fog", ""], { syntax: "weighted" });
+    const alone = await encodeStates(encoder, [chunk, "house", "fog", ""], { syntax: "weighted" });
     const same = (row: number, part: number, expected: number) =>
       assert.ok(
         maxAbsDifference(states(hidden, row, part * 77, (part + 1) * 77), states(alone, expected)) < 1e-5,
@@ -90,7 +91,7 @@ Deno.test("a long prompt is encoded in chunks of 75 tokens, and all prompts of a
 Deno.test("plain syntax cuts a long prompt and says how much was lost", () =>
   withEncoder(async (encoder) => {
     const warnings: string[] = [];
-    const { hidden } = await encoder.encode(["a ".repeat(80), "a"], {
+    const hidden = await encodeStates(encoder, ["a ".repeat(80), "a"], {
       onWarning: (message) => warnings.push(message),
     });
     assert.deepEqual(hidden.shape, [2, 77, width]);

@@ -2,23 +2,24 @@
 import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
-import { localFolder } from "../parts/model_folder.ts";
-import { openModelFolder } from "../parts/open_model.ts";
+import { localFolder } from "../weights/model_folder.ts";
+import { openModelFolder } from "../presets/open_model.ts";
 import {
   insertVectors,
   invertedTokenizer,
   readTextualInversion,
   type TextualInversion,
 } from "../parts/textual_inversion.ts";
-import { tokenizerFiles } from "../parts/_tokenizer_files.ts";
+import { tokenizerFiles } from "../layouts/_tokenizer_files.ts";
 import { readFloat32 } from "../weights/convert.ts";
 import { memoryWeights } from "../weights/memory.ts";
 import { encodeSafetensors } from "../weights/write_safetensors.ts";
 import { readFixture } from "./_fixtures.ts";
 import { assertClose, testPath } from "./_networks.ts";
+import { encodeStates } from "./_states.ts";
 
 const folder = await localFolder(testPath("./reference/pipelines/sd15-tiny"));
-const files = await tokenizerFiles(folder, undefined);
+const files = await tokenizerFiles(folder, undefined, "tokenizer");
 const cat = await readTextualInversion(testPath("./data/inversion/learned_embeds.safetensors"));
 const style = await readTextualInversion(testPath("./data/inversion/style.safetensors"), {
   token: "<style>",
@@ -36,9 +37,9 @@ Deno.test("a model with new words encodes prompts as transformers does", async (
   const model = await openModelFolder(folder, { backend: native(), inversions: [cat, style] });
   await using part = model.textEncoder;
   const encoder = await part.get();
-  const { hidden } = await encoder.encode(["a <cat-toy> on a table, <style>"]);
+  const hidden = await encodeStates(encoder, ["a <cat-toy> on a table, <style>"]);
   assertClose(hidden, io.float32("hidden"));
-  const { hidden: upper } = await encoder.encode(["A <CAT-TOY> on a table, <Style>"]);
+  const upper = await encodeStates(encoder, ["A <CAT-TOY> on a table, <Style>"]);
   assertClose(upper, io.float32("hidden"));
 });
 
@@ -88,7 +89,7 @@ Deno.test("embeddings that do not fit are refused", async () => {
   const wide: TextualInversion = { token: "<wide>", vectors: { data: new Float32Array(64), shape: [1, 64] } };
   const model = await openModelFolder(folder, { backend: native(), inversions: [wide] });
   const encoder = await model.textEncoder.get().then(
-    (part) => part.encode(["a <wide> cat"]),
+    (part) => encodeStates(part, ["a <wide> cat"]),
     (error) => error,
   );
   assert.match(String(encoder), /WeightsError.*64 numbers, expected 32/);

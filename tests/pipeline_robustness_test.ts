@@ -5,7 +5,7 @@ import { native } from "../backends/native.ts";
 import { wasm } from "../backends/wasm.ts";
 import { BackendUnavailableError } from "../core/errors.ts";
 import { encodeImage } from "../image/mod.ts";
-import { localFolder, type ModelFolder } from "../parts/model_folder.ts";
+import { localFolder, type ModelFolder } from "../weights/model_folder.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 
 const reference = new URL("./reference/", import.meta.url).pathname;

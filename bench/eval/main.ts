@@ -10,10 +10,10 @@ import type { Sampler } from "../../core/sampler.ts";
 import { graphCost } from "../../graph/mod.ts";
 import { createPipeline, type Pipeline } from "../../mod.ts";
 import { readUnetConfig, unet } from "../../models/mod.ts";
-import { type Json, type ModelFolder, readJson } from "../../parts/model_folder.ts";
-import { localFolder } from "../../parts/mod.ts";
+import { type Json, type ModelFolder, readJson } from "../../weights/model_folder.ts";
+import { localFolder } from "../../weights/model_folder.ts";
 import { mini, MINI_DEFAULTS } from "../../presets/mini.ts";
-import { openModelFolder } from "../../parts/open_model.ts";
+import { openModelFolder } from "../../presets/open_model.ts";
 import { calibrate } from "./calibration.ts";
 import { type Detector, loadDetector } from "./detector.ts";
 import { regimesOf } from "./regimes.ts";
@@ -80,7 +80,7 @@ async function scoreRegime(
   }
   const kind = sampler.trainedFor ?? BASE;
   const { config } = pipeline.model.unets.get(kind)!;
-  const guided = config.timeCondProjDim === undefined && (sampler.guidance ?? model.guidance) > 1;
+  const guided = config.timeCondProjDim === undefined && (sampler.guidance ?? model.guidanceScale) > 1;
   row["mean of tags"] = mean(seen!).toFixed(3);
   row["sharpness, of the oracle's"] = (mean(edges!) / oracleSharpness).toFixed(2);
   if (seeds > 1) row["apart, of 255"] = Math.round(mean(spreads!));

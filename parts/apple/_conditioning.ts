@@ -5,6 +5,7 @@ import type { Port } from "../../backends/backend.ts";
 import { UnsupportedModelError } from "../../core/errors.ts";
 import type { Conditioning } from "../../core/parts.ts";
 import type { Tensor } from "../../core/tensor.ts";
+import { entry } from "../_conditioning.ts";
 import { fixedSize } from "../_ports.ts";
 
 /**
@@ -14,7 +15,9 @@ import { fixedSize } from "../_ports.ts";
  * @throws {RangeError} If tokens or dim are not those that the model was compiled for.
  * @throws {UnsupportedModelError} If tokens are masked out: the networks have no mask.
  */
-export function channelsFirst({ hidden, mask }: Conditioning, port: Port, part: string): Tensor {
+export function channelsFirst(conditioning: Conditioning, port: Port, part: string): Tensor {
+  const hidden = entry(conditioning, "encoder_hidden_states", part);
+  const mask = conditioning["encoder_attention_mask"];
   const [rows, tokens, dim] = hidden.shape as [number, number, number];
   const [compiledDim, compiledTokens] = [fixedSize(port, 1) ?? dim, fixedSize(port, 3) ?? tokens];
   if (dim !== compiledDim || tokens !== compiledTokens) {

@@ -5,6 +5,7 @@ import type { Tensor } from "../../core/tensor.ts";
 import { type CheckedOptions, checkLatent, checkOptions, conditionPixels } from "../_control_inputs.ts";
 import { preparedControl } from "../_prepared_control.ts";
 import { release, type ResidualAdder } from "../_residuals.ts";
+import { entry } from "../_conditioning.ts";
 import { channelsFirst } from "./_conditioning.ts";
 import { FixedRunner, takeRows } from "../_fixed_runner.ts";
 import { portsOf } from "../_ports.ts";
@@ -29,11 +30,12 @@ export function appleControl({ runner, adder, scale: downscale }: AppleControlOp
   const network = new FixedRunner(runner, { part, main: ports.sample, scale: downscale });
   const places = residualPorts(runner.outputs);
   return {
+    places: places.map(({ place }) => place),
     // deno-lint-ignore require-await -- what does not fit rejects
     async prepare(given, conditioning, options) {
       const checked = checkOptions(options);
       const pixels = conditionPixels(given, { channels: 3, downscale });
-      const rows = conditioning.hidden.shape[0]!;
+      const rows = entry(conditioning, "encoder_hidden_states", part).shape[0]!;
       const fixed = {
         controlnet_cond: takeRows(pixels, 0, rows),
         encoder_hidden_states: channelsFirst(conditioning, ports.encoder_hidden_states, part),

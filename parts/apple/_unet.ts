@@ -36,6 +36,13 @@ export async function appleUnet({ load, scale, ...start }: AppleUnetOptions): Pr
       sampleSize: fixedSize(ports.sample, 2) ?? 64,
       crossAttentionDim: fixedSize(ports.encoder_hidden_states, 1) ?? 768,
     },
+    async load({ ports: { residuals } }): Promise<void> {
+      if (residuals.length > 0 && !controlled) {
+        await network.release();
+        controlled = true;
+      }
+      await network.get();
+    },
     // deno-lint-ignore require-await -- what does not fit rejects
     async prepare(
       conditioning: Conditioning,

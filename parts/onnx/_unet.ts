@@ -4,6 +4,7 @@ import { UnsupportedModelError } from "../../core/errors.ts";
 import type { NoisePredictor, Unet, UnetConfig } from "../../core/parts.ts";
 import { concatChannels, type Tensor } from "../../core/tensor.ts";
 import { guidanceFeatures } from "../../models/sinusoids.ts";
+import { entry } from "../_conditioning.ts";
 import { FixedRunner } from "../_fixed_runner.ts";
 import { fixedSize, portsOf } from "../_ports.ts";
 
@@ -16,8 +17,9 @@ export function onnxUnet(runner: Runner, config: UnetConfig, scale: number): Une
   const output = runner.outputs[0]!.name;
   return {
     config,
-    prepare({ hidden, mask }, { concat, guidanceScale = 1, signal } = {}): Promise<NoisePredictor> {
-      if (mask !== undefined) {
+    prepare(conditioning, { concat, guidanceScale = 1, signal } = {}): Promise<NoisePredictor> {
+      const hidden = entry(conditioning, "encoder_hidden_states", part);
+      if (conditioning["encoder_attention_mask"] !== undefined) {
         throw new UnsupportedModelError(`Cannot mask tokens: this ONNX model takes no mask.`);
       }
       const rows = hidden.shape[0]!;

@@ -6,8 +6,8 @@ import { BASE, type Model } from "../../core/model.ts";
 import type { Unet } from "../../core/parts.ts";
 import { type Latent, type Tensor, tensor } from "../../core/tensor.ts";
 import { torchNoise } from "../../core/torch_noise.ts";
-import { openApple } from "../../parts/apple.ts";
-import { localFolder } from "../../parts/model_folder.ts";
+import { openModelFolder } from "../../presets/open_model.ts";
+import { localFolder } from "../../weights/model_folder.ts";
 import { tokenizerFiles } from "./_reference.ts";
 import { coremlTest, type ModelName, type ModelSpec, type Rig } from "./_rig.ts";
 
@@ -37,7 +37,7 @@ export async function withModel(
 ): Promise<void> {
   await using folder = await rig.folder(models);
   const opened = await localFolder(folder.path);
-  const model = await openApple(opened, { backend: rig.backend(), tokenizer: tokenizerFiles });
+  const model = await openModelFolder(opened, { backend: rig.backend(), tokenizer: tokenizerFiles });
   try {
     await body(model, rig);
   } finally {

@@ -64,18 +64,24 @@ export function referenceModel({ network = unet }: ReferenceOptions = {}): Model
   const nothing = { [Symbol.asyncDispose]: () => Promise.resolve() };
   const encoder: TextEncoder = {
     ...nothing,
-    encode: (prompts) => Promise.resolve({ hidden: hiddenOf(...prompts) }),
+    encode: ({ prompts, negativePrompts = prompts.map(() => ""), passes }) =>
+      Promise.resolve({
+        passes: passes.map((name) => {
+          const texts = name === "unconditional" ? negativePrompts : prompts;
+          return { name, conditioning: { encoder_hidden_states: hiddenOf(...texts) } };
+        }),
+      }),
   };
   const config = { inChannels: 4, outChannels: 4, sampleSize: 8, crossAttentionDim: 16 };
   const denoiser: Unet = {
     ...nothing,
     config,
-    prepare: ({ hidden }) =>
+    prepare: ({ encoder_hidden_states: hidden }) =>
       Promise.resolve({
         ...nothing,
         predict: (latent, timestep, residuals: Residuals = {}) => {
           const list = Object.values(residuals) as Tensor[];
-          return Promise.resolve(network(half(latent), timestep, half(hidden), list.map(half)));
+          return Promise.resolve(network(half(latent), timestep, half(hidden!), list.map(half)));
         },
       }),
   };
@@ -118,7 +124,7 @@ export function referenceModel({ network = unet }: ReferenceOptions = {}): Model
     vae: new LazyPart(() => Promise.resolve(vae)),
     schedule: createSchedule({ stepsOffset: 1, setAlphaToOne: false }),
     sampler: ddim(),
-    guidance: 7.5,
+    guidanceScale: 7.5,
     size: 64,
     scale: 8,
     latentChannels: 4,

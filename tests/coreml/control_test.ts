@@ -20,7 +20,11 @@ async function ask(
   options: ControlOptions,
   base?: TensorMap,
 ): Promise<{ onDevice: number; residuals: TensorMap }> {
-  await using prepared = await control.prepare(picture(), { hidden: hiddenOf("", "a") }, options);
+  await using prepared = await control.prepare(
+    picture(),
+    { encoder_hidden_states: hiddenOf("", "a") },
+    options,
+  );
   const residuals = await prepared.residuals(step, base) ?? {};
   const host: Record<string, Tensor> = {};
   let onDevice = 0;
@@ -53,7 +57,7 @@ modelTest(
     const hidden = hiddenOf("a", "b");
     const expected = (residuals: readonly Tensor[]) =>
       unet(half(latents(2)), 500, half(hidden), residuals.map(half));
-    await using predictor = await (await unetOf(model)).prepare({ hidden });
+    await using predictor = await (await unetOf(model)).prepare({ encoder_hidden_states: hidden });
     assertClose(await predictor.predict(latents(2), 500), expected([]), rig);
     assertClose(await predictor.predict(latents(2), 500, own), expected(Object.values(own)), rig);
     assertClose(await predictor.predict(latents(2), 500), expected([]), rig);
@@ -70,7 +74,7 @@ modelTest(
 );
 
 modelTest("control: without a ControlledUnet residuals are refused", basic, async (model) => {
-  await using predictor = await (await unetOf(model)).prepare({ hidden: hiddenOf("a", "b") });
+  await using predictor = await (await unetOf(model)).prepare({ encoder_hidden_states: hiddenOf("a", "b") });
   await assert.rejects(predictor.predict(latents(2), 1, own), {
     name: "TypeError",
     message: /it has no ControlledUnet/,
@@ -111,7 +115,7 @@ modelTest(
 
 modelTest("control: residuals live for one step, and no longer", withControl, async (model) => {
   const part = model.openControl!("Edges");
-  const prepared = await (await part.get()).prepare(picture(), { hidden: hiddenOf("", "a") });
+  const prepared = await (await part.get()).prepare(picture(), { encoder_hidden_states: hiddenOf("", "a") });
   const first = (await prepared.residuals(step))!["mid"]!;
   const second = (await prepared.residuals({ ...step, index: 1 }))!["mid"]!;
   assert(!("data" in first) && !("data" in second));
@@ -126,7 +130,7 @@ modelTest("control: a picture of another size is refused", withControl, async (m
   const part = model.openControl!("Edges");
   const control = await part.get();
   const small = tensor(new Float32Array(3 * 32 * 32), [1, 3, 32, 32]);
-  await using prepared = await control.prepare(small, { hidden: hiddenOf("", "a") });
+  await using prepared = await control.prepare(small, { encoder_hidden_states: hiddenOf("", "a") });
   await assert.rejects(prepared.residuals(step), {
     name: "RangeError",
     message: /32 × 32 pixels, expected 64 × 64/,

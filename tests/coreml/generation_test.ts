@@ -6,8 +6,8 @@ import type { GenerateOptions } from "../../core/generate_options.ts";
 import type { Generation } from "../../core/generation.ts";
 import { Pipeline } from "../../core/pipeline.ts";
 import { tensor } from "../../core/tensor.ts";
-import { openApple } from "../../parts/apple.ts";
-import { localFolder } from "../../parts/model_folder.ts";
+import { openModelFolder } from "../../presets/open_model.ts";
+import { localFolder } from "../../weights/model_folder.ts";
 import { ddim } from "../../samplers/ddim.ts";
 import { basic, difference, type FolderModels, withControl } from "./_apple_models.ts";
 import { chunkedUnet } from "./_arithmetic.ts";
@@ -31,7 +31,7 @@ async function compare(
   reference: ReferenceOptions = {},
 ): Promise<Generation> {
   await using folder = await rig.folder(models);
-  const model = await openApple(await localFolder(folder.path), {
+  const model = await openModelFolder(await localFolder(folder.path), {
     backend: rig.backend(),
     tokenizer: tokenizerFiles,
   });
@@ -101,7 +101,7 @@ standInTest("generation: an aborted run frees what it holds, and the pipeline go
   await using folder = await rig.folder({ ...basic, Unet: { ...specOf("Unet"), delay: 250 } });
   const before = rig.live().coreml;
   {
-    const model = await openApple(await localFolder(folder.path), {
+    const model = await openModelFolder(await localFolder(folder.path), {
       backend: rig.backend(),
       tokenizer: tokenizerFiles,
     });

@@ -3,8 +3,9 @@
  */
 import assert from "node:assert/strict";
 import { BASE } from "../../core/model.ts";
-import { isAppleFolder, openApple } from "../../parts/apple.ts";
-import { localFolder, memoryFolder } from "../../parts/model_folder.ts";
+import { isAppleFolder } from "../../layouts/apple.ts";
+import { openModelFolder } from "../../presets/open_model.ts";
+import { localFolder, memoryFolder } from "../../weights/model_folder.ts";
 import {
   assertClose,
   basic,
@@ -16,6 +17,7 @@ import {
 } from "./_apple_models.ts";
 import { hiddenOf, tokenizerFiles } from "./_reference.ts";
 import { coremlTest, specOf, standInTest } from "./_rig.ts";
+import { encodeStates } from "../_states.ts";
 
 const packages = {
   "Stable_Diffusion_version_owner_model_text_encoder.mlpackage": "TextEncoder",
@@ -25,7 +27,7 @@ const packages = {
 } as const;
 
 modelTest("layout: packages are found by the converter's names", packages, async (model) => {
-  await using predictor = await (await unetOf(model)).prepare({ hidden: hiddenOf("a") });
+  await using predictor = await (await unetOf(model)).prepare({ encoder_hidden_states: hiddenOf("a") });
   assert.deepEqual((await predictor.predict(latents(1), 1)).shape, [1, 4, 8, 8]);
   assert.throws(() => model.openControl!("Depth"), {
     name: "TypeError",
@@ -40,8 +42,8 @@ coremlTest("layout: the folder's own tokenizer is used", async (rig) => {
   }
   const opened = await localFolder(folder.path);
   assert.equal(isAppleFolder(opened), true);
-  const model = await openApple(opened, { backend: rig.backend() });
-  const { hidden } = await (await model.textEncoder.get()).encode(["house"]);
+  const model = await openModelFolder(opened, { backend: rig.backend() });
+  const hidden = await encodeStates(await model.textEncoder.get(), ["house"]);
   assertClose(hidden, hiddenOf("house"), rig);
   await model.textEncoder.release();
   await model.unets.get(BASE)!.part.release();
@@ -73,10 +75,10 @@ coremlTest("layout: what compiled networks cannot do is refused", async (rig) =>
   await using folder = await rig.folder(basic);
   const options = { backend: rig.backend(), tokenizer: tokenizerFiles };
   const inversions = [{ token: "<cat>", vectors: { data: new Float32Array(16), shape: [1, 16] } }];
-  await assert.rejects(openApple(await localFolder(folder.path), { ...options, inversions }), {
+  await assert.rejects(openModelFolder(await localFolder(folder.path), { ...options, inversions }), {
     name: "UnsupportedModelError",
     message: /with a textual inversion: its networks are compiled/,
   });
   const memory = memoryFolder("mine", { "Unet.mlmodelc/coremldata.bin": new Uint8Array() });
-  await assert.rejects(openApple(memory, options), { name: "TypeError", message: /in memory/ });
+  await assert.rejects(openModelFolder(memory, options), { name: "TypeError", message: /in memory/ });
 });

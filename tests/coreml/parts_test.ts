@@ -9,6 +9,7 @@ import { assertClose, basic, latents, modelTest, picture, unetOf, withModel } fr
 import { chunkedUnet, half, unet, vaeDecoder, vaeEncoder } from "./_arithmetic.ts";
 import { hiddenOf } from "./_reference.ts";
 import { specOf, standInTest } from "./_rig.ts";
+import { encodeStates } from "../_states.ts";
 
 const prompts = ["a red house", "", "two boats", "one"];
 
@@ -22,14 +23,14 @@ modelTest("parts: the model's numbers are read from its networks", basic, (model
 
 modelTest("parts: the text encoder takes prompts one by one", basic, async (model, rig) => {
   const encoder = await model.textEncoder.get();
-  const { hidden } = await encoder.encode(prompts);
+  const hidden = await encodeStates(encoder, prompts);
   assertClose(hidden, hiddenOf(...prompts), rig);
-  await assert.rejects(encoder.encode(["a"], { clipSkip: 1 }), {
+  await assert.rejects(encodeStates(encoder, ["a"], { clipSkip: 1 }), {
     name: "UnsupportedModelError",
     message: /skip 1 layers/,
   });
-  const long = await encoder.encode(["(a:1.1) b ".repeat(60)], { syntax: "weighted" });
-  assert.deepEqual(long.hidden.shape, [1, 154, 16]);
+  const long = await encodeStates(encoder, ["(a:1.1) b ".repeat(60)], { syntax: "weighted" });
+  assert.deepEqual(long.shape, [1, 154, 16]);
 });
 
 for (
@@ -43,7 +44,7 @@ for (
     const denoiser = await unetOf(model);
     for (const rows of [1, 2, 3, 4]) {
       const hidden = hiddenOf(...prompts.slice(0, rows));
-      await using predictor = await denoiser.prepare({ hidden });
+      await using predictor = await denoiser.prepare({ encoder_hidden_states: hidden });
       const noise = await predictor.predict(latents(rows), 981);
       assertClose(noise, network(half(latents(rows)), 981, half(hidden)), rig);
     }
@@ -57,7 +58,7 @@ standInTest("parts: padded rows change nothing", (rig) => {
   }));
   return withModel(rig, { ...basic, UnetChunk1: UnetChunk1!, UnetChunk2: UnetChunk2! }, async (model) => {
     const hidden = hiddenOf("a", "b");
-    await using predictor = await (await unetOf(model)).prepare({ hidden });
+    await using predictor = await (await unetOf(model)).prepare({ encoder_hidden_states: hidden });
     const noise = await predictor.predict(latents(2), 21);
     assertClose(noise, chunkedUnet(half(latents(2)), 21, half(hidden)), rig);
   });
@@ -65,7 +66,7 @@ standInTest("parts: padded rows change nothing", (rig) => {
 
 modelTest("parts: a UNet refuses what it was not compiled for", basic, async (model) => {
   const denoiser = await unetOf(model);
-  await using predictor = await denoiser.prepare({ hidden: hiddenOf("a", "b") });
+  await using predictor = await denoiser.prepare({ encoder_hidden_states: hiddenOf("a", "b") });
   await assert.rejects(predictor.predict(tensor(new Float32Array(2 * 4 * 8 * 16), [2, 4, 8, 16]), 1), {
     name: "RangeError",
     message: "Cannot run the UNet for a picture of 128 × 64 pixels: it was compiled for 64 × 64. " +
@@ -75,12 +76,18 @@ modelTest("parts: a UNet refuses what it was not compiled for", basic, async (mo
     name: "RangeError",
     message: /1 latents.*prepared for 2 rows/,
   });
-  await assert.rejects(denoiser.prepare({ hidden: tensor(new Float32Array(77 * 8), [1, 77, 8]) }), {
-    name: "RangeError",
-    message: /77 tokens of 8 numbers.*compiled for 77 of 16/,
-  });
   await assert.rejects(
-    denoiser.prepare({ hidden: hiddenOf("a"), mask: tensor(new Float32Array(77), [1, 77]) }),
+    denoiser.prepare({ encoder_hidden_states: tensor(new Float32Array(77 * 8), [1, 77, 8]) }),
+    {
+      name: "RangeError",
+      message: /77 tokens of 8 numbers.*compiled for 77 of 16/,
+    },
+  );
+  await assert.rejects(
+    denoiser.prepare({
+      encoder_hidden_states: hiddenOf("a"),
+      encoder_attention_mask: tensor(new Float32Array(77), [1, 77]),
+    }),
     {
       name: "UnsupportedModelError",
       message: /masks tokens/,

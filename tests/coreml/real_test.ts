@@ -13,8 +13,8 @@ import assert from "node:assert/strict";
 import { coreml, type CoreMLOptions } from "../../backends/coreml.ts";
 import type { Image } from "../../core/image.ts";
 import { Pipeline } from "../../core/pipeline.ts";
-import { openApple } from "../../parts/apple.ts";
-import { localFolder } from "../../parts/model_folder.ts";
+import { openModelFolder } from "../../presets/open_model.ts";
+import { localFolder } from "../../weights/model_folder.ts";
 import { ddim } from "../../samplers/ddim.ts";
 import { TemporaryFolder } from "./_rig.ts";
 
@@ -61,7 +61,7 @@ realTest(
   resources === undefined && "COREML_RESOURCES is not set",
   async () => {
     const computeUnits = units.find((unit) => unit === Deno.env.get("COREML_UNITS")) ?? "cpuAndGPU";
-    const model = await openApple(await localFolder(resources!), { backend: coreml({ computeUnits }) });
+    const model = await openModelFolder(await localFolder(resources!), { backend: coreml({ computeUnits }) });
     await using pipeline = new Pipeline(model);
     const options = {
       prompt: "a photo of an astronaut riding a horse on mars",

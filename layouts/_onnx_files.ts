@@ -1,14 +1,9 @@
 /** From a file of a folder to what a backend loads. */
-import type { OnnxSource } from "../../backends/backend.ts";
-import { UnsupportedModelError } from "../../core/errors.ts";
-import { decodeModel, type GraphProto } from "../../graph/onnx_proto.ts";
-import type { ModelFolder } from "../model_folder.ts";
-
-/** A model in memory. */
-export interface OnnxBytes {
-  readonly model: Uint8Array;
-  readonly externalData: readonly { readonly location: string; readonly data: Uint8Array }[];
-}
+import type { OnnxSource } from "../backends/backend.ts";
+import type { OnnxBytes } from "../families/components.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
+import { decodeModel, type GraphProto } from "../graph/onnx_proto.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
 
 /**
  * The `.onnx` file of a component: `model.onnx`, or the one of a variant, as `model_fp16.onnx`.

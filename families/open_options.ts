@@ -8,8 +8,8 @@ import type { Backend, ComputeType } from "../backends/backend.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
 import type { CheckpointOptions } from "../weights/checkpoint.ts";
-import type { ModelFolder } from "./model_folder.ts";
-import type { TextualInversion } from "./textual_inversion.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
+import type { TextualInversion } from "../parts/textual_inversion.ts";
 
 /** Options of {@linkcode openModelFolder} and of what it chooses from. */
 export interface OpenModelOptions {

@@ -2,7 +2,7 @@
  * Which file is which part, in the two layouts that Apple's converter writes: `Resources/` with compiled models
  * (`Unet.mlmodelc`), and packages under the model's name (`Stable_Diffusion_version_…_unet.mlpackage`).
  */
-import type { ModelFolder } from "../model_folder.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
 
 /** A part's name in `Resources/`, with its name in packages. */
 const packageNames = {
@@ -60,14 +60,23 @@ export class AppleLayout {
    * @throws {TypeError} If the folder has none of that name.
    */
   control(name: string): string {
-    const names = new Map(this.#models.flatMap((file) => {
-      const [, name] = /^(?:controlnet\/|ControlNet_)([^/]+)\.\w+$/.exec(file) ?? [];
-      return name === undefined ? [] : [[name, file]];
-    }));
+    const names = this.#controls();
     const file = names.get(name);
     if (file !== undefined) return `${this.#folder.path}/${file}`;
     const found = names.size === 0 ? "it has none" : `expected one of ${[...names.keys()].sort().join(", ")}`;
     throw new TypeError(`Cannot open the ControlNet "${name}" of "${this.#folder.name}": ${found}.`);
+  }
+
+  /** Names of the ControlNets. */
+  controls(): string[] {
+    return [...this.#controls().keys()].sort();
+  }
+
+  #controls(): Map<string, string> {
+    return new Map(this.#models.flatMap((file): [string, string][] => {
+      const [, name] = /^(?:controlnet\/|ControlNet_)([^/]+)\.\w+$/.exec(file) ?? [];
+      return name === undefined ? [] : [[name, file]];
+    }));
   }
 
   #model(part: ApplePart, chunk?: number): string | undefined {

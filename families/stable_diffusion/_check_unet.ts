@@ -1,6 +1,6 @@
 /** Whether the networks of a model belong together. */
-import { UnsupportedModelError } from "../core/errors.ts";
-import type { UnetConfig } from "../core/parts.ts";
+import { UnsupportedModelError } from "../../core/errors.ts";
+import type { UnetConfig } from "../../core/parts.ts";
 
 /** What the other networks give to the UNet. */
 export interface UnetSurroundings {

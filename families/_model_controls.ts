@@ -2,14 +2,14 @@
 import { LazyPart } from "../core/lazy_part.ts";
 import type { Control } from "../core/parts.ts";
 import type { UnetArchitecture } from "../models/unet_config.ts";
-import { openControl } from "./control.ts";
-import type { GraphModelSource } from "./graph_model.ts";
-import { localFolder } from "./model_folder.ts";
+import { openControl } from "../parts/control.ts";
+import { localFolder } from "../weights/model_folder.ts";
+import type { Components } from "./components.ts";
 import type { OpenModelOptions } from "./open_options.ts";
 
 /** Opens each control once: one of the model's own folder, `control_<name>/`, or one in a folder of its own. */
 export function modelControls(
-  { folder }: GraphModelSource,
+  { folder }: Pick<Components, "folder">,
   { backend, dtype, variant }: OpenModelOptions,
   unet: UnetArchitecture,
 ): (name: string) => LazyPart<Control> {

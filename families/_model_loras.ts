@@ -2,10 +2,10 @@
 import type { LoraFileOpener } from "../adapters/mod.ts";
 import { WeightsError } from "../core/errors.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
-import type { GraphModelSource } from "./graph_model.ts";
+import type { Components } from "./components.ts";
 
 /** Opens one of the model's own folder, `lora_<name>/`, or a file anywhere. */
-export function modelLoraFiles({ folder }: GraphModelSource): LoraFileOpener {
+export function modelLoraFiles({ folder }: Pick<Components, "folder">): LoraFileOpener {
   const own = new Set([...folder?.files ?? []].flatMap((file) => file.match(/^lora_([^/]+)\//)?.[1] ?? []));
   return async (source) => {
     if (typeof source !== "string") return await openSafetensors(source);

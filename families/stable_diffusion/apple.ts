@@ -5,36 +5,29 @@
  *
  * @module
  */
-import type { Runner } from "../backends/backend.ts";
-import { UnsupportedModelError } from "../core/errors.ts";
-import { LazyPart } from "../core/lazy_part.ts";
-import { BASE, type Model } from "../core/model.ts";
-import type { Control, TextEncoder, Unet, Vae } from "../core/parts.ts";
-import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
-import { ChunkedRunner } from "./apple/_chunked_runner.ts";
-import { appleControl } from "./apple/_control.ts";
-import { FixedRunner } from "./_fixed_runner.ts";
-import { AppleLayout, type ApplePart, modelsOf } from "./apple/_layout.ts";
-import { portsOf, wrap } from "./_ports.ts";
-import { HostResidualAdder } from "./apple/_residuals.ts";
-import { appleTextEncoder } from "./apple/_text_encoder.ts";
-import { appleUnet } from "./apple/_unet.ts";
-import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "./_model_defaults.ts";
-import type { ModelFolder } from "./model_folder.ts";
-import type { OpenModelOptions } from "./open_options.ts";
-import { tokenizerFiles } from "./_tokenizer_files.ts";
-import { autoencoderVae } from "./vae.ts";
+import type { Runner } from "../../backends/backend.ts";
+import { UnsupportedModelError } from "../../core/errors.ts";
+import { LazyPart } from "../../core/lazy_part.ts";
+import { BASE, type Model } from "../../core/model.ts";
+import type { Control, TextEncoder, Unet, Vae } from "../../core/parts.ts";
+import { loadTokenizer } from "../../tokenizer/load_tokenizer.ts";
+import { ChunkedRunner } from "../../parts/apple/_chunked_runner.ts";
+import { appleControl } from "../../parts/apple/_control.ts";
+import { FixedRunner } from "../../parts/_fixed_runner.ts";
+import { portsOf, wrap } from "../../parts/_ports.ts";
+import { HostResidualAdder } from "../../parts/apple/_residuals.ts";
+import { appleTextEncoder } from "../../parts/apple/_text_encoder.ts";
+import { appleUnet } from "../../parts/apple/_unet.ts";
+import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "../_model_defaults.ts";
+import type { Components } from "../components.ts";
+import type { OpenModelOptions } from "../open_options.ts";
+import { autoencoderVae } from "../../parts/vae.ts";
 
 /** Picture pixels per latent pixel in this family. */
 const SCALE = 8;
 
 /** What latents are multiplied by for the UNet: Stable Diffusion's `scaling_factor`. */
 const SCALING_FACTOR = 0.18215;
-
-/** Whether a folder holds Core ML models. */
-export function isAppleFolder(folder: ModelFolder): boolean {
-  return modelsOf(folder).length > 0;
-}
 
 /**
  * Opens a model, to be run by `coreml()`. The UNet is loaded now, for its shapes (for the Neural Engine the first
@@ -57,34 +50,33 @@ export function isAppleFolder(folder: ModelFolder): boolean {
  * const { images } = await pipeline.generate({ prompt: "a red house under a yellow moon", seed: 7 });
  * ```
  */
-export async function openApple(folder: ModelFolder, options: OpenModelOptions): Promise<Model> {
-  refuseChanges(folder, options);
+export async function openAppleModel(files: Components, options: OpenModelOptions): Promise<Model> {
+  refuseChanges(files, options);
   const { backend } = options;
-  const layout = new AppleLayout(folder);
-  const load = async (part: ApplePart): Promise<Runner> => {
+  const load = async (role: string): Promise<Runner> => {
     await using loaded = new AsyncDisposableStack();
     const chunks: Runner[] = [];
-    for (const path of layout.get(part)) {
+    for (const path of pathsOf(files, role)) {
       chunks.push(loaded.use(await backend.load({ kind: "coreml", path })));
     }
     loaded.move();
     return chunks.length === 1 ? chunks[0]! : new ChunkedRunner(chunks);
   };
-  const loadHalf = (half: ApplePart, input: string) => async (): Promise<Runner> =>
+  const loadHalf = (half: "vae_decoder" | "vae_encoder", input: string) => async (): Promise<Runner> =>
     await wrap(await load(half), (runner) => {
-      const part = `the ${half}`;
+      const part = half === "vae_decoder" ? "the VAEDecoder" : "the VAEEncoder";
       const { [input]: main } = portsOf(runner, { part, inputs: { [input]: 4 } });
       return new FixedRunner(runner, { part, main: main!, scale: input === "z" ? SCALE : 1 });
     });
 
   const defaults = modelDefaults(STABLE_DIFFUSION_SCHEDULER, options);
-  const tokenizer = loadTokenizer(await tokenizerFiles(folder, options.tokenizer));
-  const controllable = layout.find("ControlledUnet").length > 0;
+  const tokenizer = loadTokenizer(await files.tokenizer("tokenizer"));
+  const controllable = files.roles.has("controlled_unet");
   const part = new LazyPart<Unet>(async (owned) =>
     owned.use(
       await appleUnet({
-        load: (controlled) => load(controlled ? "ControlledUnet" : "Unet"),
-        controlled: controllable && layout.find("Unet").length === 0,
+        load: (controlled) => load(controlled ? "controlled_unet" : "unet"),
+        controlled: controllable && !files.roles.has("unet"),
         scale: SCALE,
       }),
     )
@@ -92,12 +84,12 @@ export async function openApple(folder: ModelFolder, options: OpenModelOptions):
   const { config } = await part.get();
   const latentChannels = config.outChannels;
   return {
-    name: folder.name,
+    name: files.name,
     backend: backend.name,
     unets: new Map([[BASE, { config, part }]]),
     // deno-lint-ignore require-await -- both load when they are first called
     textEncoder: new LazyPart<TextEncoder>(async (owned) =>
-      owned.use(appleTextEncoder(tokenizer, () => load("TextEncoder")))
+      owned.use(appleTextEncoder(tokenizer, () => load("text_encoder")))
     ),
     // deno-lint-ignore require-await
     vae: new LazyPart<Vae>(async (owned) =>
@@ -105,26 +97,26 @@ export async function openApple(folder: ModelFolder, options: OpenModelOptions):
         latentChannels,
         scale: SCALE,
         scalingFactor: SCALING_FACTOR,
-        loadDecoder: loadHalf("VAEDecoder", "z"),
-        loadEncoder: layout.find("VAEEncoder").length > 0 ? loadHalf("VAEEncoder", "x") : undefined,
+        loadDecoder: loadHalf("vae_decoder", "z"),
+        loadEncoder: files.roles.has("vae_encoder") ? loadHalf("vae_encoder", "x") : undefined,
       }))
     ),
     size: config.sampleSize * SCALE,
     scale: SCALE,
     latentChannels,
     ...defaults,
-    ...controllable && { openControl: controlOpener(layout, options) },
+    ...controllable && { openControl: controlOpener(files, options) },
   };
 }
 
 /** ControlNets of the folder by name, each one part. */
 function controlOpener(
-  layout: AppleLayout,
+  files: Components,
   { backend }: OpenModelOptions,
 ): (name: string) => LazyPart<Control> {
   const controls = new Map<string, LazyPart<Control>>();
   return (name) => {
-    const path = layout.control(name);
+    const [path] = pathsOf(files, `control_${name}`) as [string];
     const part = controls.get(path) ?? new LazyPart<Control>(async (owned) => {
       const runner = owned.use(await backend.load({ kind: "coreml", path }));
       return appleControl({ runner, adder: owned.use(new HostResidualAdder(backend)), scale: SCALE });
@@ -135,7 +127,7 @@ function controlOpener(
 }
 
 /** Compiled networks are as they are. */
-function refuseChanges({ name }: ModelFolder, { loraPorts, inversions = [] }: OpenModelOptions): void {
+function refuseChanges({ name }: Components, { loraPorts, inversions = [] }: OpenModelOptions): void {
   const asked = loraPorts !== undefined
     ? "LoRA ports"
     : inversions.length > 0
@@ -146,4 +138,11 @@ function refuseChanges({ name }: ModelFolder, { loraPorts, inversions = [] }: Op
     `Cannot open the model "${name}" with ${asked}: its networks are compiled. Merge it before they are converted, ` +
       `or open the model's safetensors.`,
   );
+}
+
+/** Paths of a part's models. */
+function pathsOf(files: Components, role: string): readonly string[] {
+  const program = files.need(role);
+  if (program.kind === "coreml") return program.paths;
+  throw new TypeError(`Cannot load the ${role} of "${files.name}": it is no Core ML model.`);
 }

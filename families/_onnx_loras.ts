@@ -5,12 +5,11 @@ import {
   mergeLoraIntoOnnx,
   onnxModules,
   readLora,
-} from "../../adapters/mod.ts";
-import type { OnnxSource } from "../../backends/backend.ts";
-import type { LoraInput } from "../../core/model.ts";
-import { openSafetensors } from "../../weights/safetensors.ts";
-import type { ModelFolder } from "../model_folder.ts";
-import { onnxBytes, onnxSource } from "./_source.ts";
+} from "../adapters/mod.ts";
+import type { OnnxSource } from "../backends/backend.ts";
+import type { LoraInput } from "../core/model.ts";
+import { openSafetensors } from "../weights/safetensors.ts";
+import type { Components } from "./components.ts";
 
 /** Which network a component is, for a LoRA. */
 function targetOf(component: string): LoraTarget | undefined {
@@ -20,21 +19,19 @@ function targetOf(component: string): LoraTarget | undefined {
 
 /** The LoRAs in use, and how a network is loaded with them. */
 export class OnnxLoras {
-  readonly #folder: ModelFolder;
-  readonly #fileOf: (component: string) => string | undefined;
+  readonly #files: Components;
   #active: readonly ActiveLora[] = [];
 
   /** Starts without any. */
-  constructor(folder: ModelFolder, fileOf: (component: string) => string | undefined) {
-    this.#folder = folder;
-    this.#fileOf = fileOf;
+  constructor(files: Components) {
+    this.#files = files;
   }
 
   /** Reads and checks all files, then puts them in place of the present ones. */
   async set(inputs: readonly LoraInput[]): Promise<string[]> {
-    const modules = async (component: string) => {
-      const file = this.#fileOf(component);
-      return file === undefined ? new Map() : onnxModules(await this.#folder.read(file));
+    const modules = async (role: string) => {
+      const program = this.#files.program(role);
+      return program?.kind === "onnx" ? onnxModules(await program.model()) : new Map();
     };
     const known = { unet: await modules("unet"), textEncoder: await modules("text_encoder") };
     const active: ActiveLora[] = [];
@@ -46,11 +43,19 @@ export class OnnxLoras {
     return active.flatMap(({ lora }) => lora.unmatched);
   }
 
-  /** What a backend loads: the file by its path, or its bytes with the LoRAs merged. */
-  async source(component: string, file: string): Promise<OnnxSource> {
-    const target = targetOf(component);
-    if (target === undefined || this.#active.length === 0) return await onnxSource(this.#folder, file);
-    const bytes = await onnxBytes(this.#folder, file);
+  /**
+   * What a backend loads: the file by its path, or its bytes with the LoRAs merged.
+   *
+   * @throws {TypeError} If the network has no ONNX model.
+   */
+  async source(role: string): Promise<OnnxSource> {
+    const program = this.#files.need(role);
+    if (program.kind !== "onnx") {
+      throw new TypeError(`Cannot load the ${role} of "${this.#files.name}": it is no ONNX model.`);
+    }
+    const target = targetOf(role);
+    if (target === undefined || this.#active.length === 0) return await program.source();
+    const bytes = await program.bytes();
     mergeLoraIntoOnnx(bytes, target, this.#active);
     return { kind: "onnx", ...bytes };
   }

@@ -1,6 +1,6 @@
 /** Finds the files of a tokenizer. */
 import type { TokenizerFiles } from "../tokenizer/files.ts";
-import { type ModelFolder, readText } from "./model_folder.ts";
+import { type ModelFolder, readText } from "../weights/model_folder.ts";
 
 const names = [
   "tokenizer.json",
@@ -12,17 +12,20 @@ const names = [
 ] as const;
 
 /**
- * The tokenizer that the caller gives, else the model's own, in `tokenizer/` or beside the model.
+ * The tokenizer that the caller gives, else the model's own, in its folder or beside the model.
+ *
+ * @param role Name of its folder, as `tokenizer`.
  *
  * @throws {TypeError} If there is none.
  */
 export async function tokenizerFiles(
   folder: ModelFolder,
   given: ModelFolder | TokenizerFiles | undefined,
+  role: string,
 ): Promise<TokenizerFiles> {
   if (given !== undefined && !isFolder(given)) return given;
   const source = given ?? folder;
-  for (const prefix of ["tokenizer/", ""]) {
+  for (const prefix of [`${role}/`, ""]) {
     const found = names.filter((name) => source.files.has(`${prefix}${name}`));
     const whole = found.includes("tokenizer.json") ||
       found.includes("vocab.json") && found.includes("merges.txt");

@@ -3,22 +3,22 @@ import type { Model } from "../core/model.ts";
 import { createSchedule } from "../core/schedule.ts";
 import { readScheduleConfig } from "../core/schedule_config.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
-import type { Json } from "./model_folder.ts";
+import type { Json } from "../weights/model_folder.ts";
 import type { OpenModelOptions } from "./open_options.ts";
 
 /** The guidance scale that Stable Diffusion's authors used. */
-const guidance = 7.5;
+const guidanceScale = 7.5;
 
 /** Schedule, sampler and guidance where the caller says nothing. */
 export function modelDefaults(
   scheduler: Json,
   { predictionType }: Pick<OpenModelOptions, "predictionType">,
-): Pick<Model, "schedule" | "sampler" | "guidance"> {
+): Pick<Model, "schedule" | "sampler" | "guidanceScale"> {
   const { schedule, sampler } = readScheduleConfig(scheduler);
   return {
     schedule: createSchedule({ ...schedule, ...predictionType !== undefined && { predictionType } }),
     sampler: createSampler(sampler.name, sampler.options),
-    guidance,
+    guidanceScale,
   };
 }
 

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { type ByteSource, openRandomAccess } from "../weights/random_access.ts";
-import type { Weights } from "../weights/weights.ts";
-import { openWeightsFolder, type OpenWeightsOptions } from "../weights/weights_folder.ts";
+import { type ByteSource, openRandomAccess } from "./random_access.ts";
+import type { Weights } from "./weights.ts";
+import { openWeightsFolder, type OpenWeightsOptions } from "./weights_folder.ts";
 
 /** Files by their paths relative to the model, with "/" between names. */
 export interface ModelFolder {

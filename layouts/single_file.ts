@@ -1,0 +1,97 @@
+/**
+ * A model in a single `.safetensors` file with the original names, the commonest file of all.
+ *
+ * @module
+ */
+import type { Components, Program } from "../families/components.ts";
+import type { Family, SplitFile } from "../families/family.ts";
+import type { OpenModelOptions } from "../families/open_options.ts";
+import type { TokenizerFiles } from "../tokenizer/files.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
+import { openSafetensors } from "../weights/safetensors.ts";
+import { tokenizerFiles } from "./_tokenizer_files.ts";
+
+/**
+ * Reads a checkpoint's header: the only `.safetensors` file at the root of a folder, or the one that `variant` names.
+ * It holds no tokenizer: that comes from `options.tokenizer`, or lies beside it.
+ *
+ * @param families Who knows the names in such files; where none does, the first one says what is wrong with them.
+ * @throws {UnsupportedModelError} If it is of another family.
+ * @throws {WeightsError} If the file is damaged or not a whole checkpoint.
+ * @throws {TypeError} If there is no file, or more than one, or two families know its names.
+ */
+export async function readSingleFile(
+  folder: ModelFolder,
+  options: Pick<OpenModelOptions, "variant" | "tokenizer" | "checkpoint">,
+  families: readonly Family[],
+): Promise<Components> {
+  const file = singleFile(folder, options.variant);
+  const source = folder.source(file);
+  await using weights = await openSafetensors(source);
+  const family = familyOf(file, new Set(weights.names()), families);
+  const { networks, said, specialTokens } = family.split(weights, options);
+  const need = (role: string): Program => ({
+    kind: "weights",
+    async open() {
+      const opened = await openSafetensors(source);
+      const { weights } = family.split(opened, options).networks[role]!;
+      return { ...weights, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
+    },
+  });
+  const name = file.replace(/\.safetensors$/, "");
+  return {
+    ...said,
+    name,
+    layout: "single file",
+    roles: new Set(Object.keys(networks)),
+    config: (role) => networks[role]?.config,
+    program: (role) => role in networks ? need(role) : undefined,
+    need(role) {
+      if (role in networks) return need(role);
+      throw new TypeError(`Cannot open "${file}": it holds no ${role}.`);
+    },
+    tokenizer: async (role) =>
+      withSpecialTokens(await tokenizerFiles(folder, options.tokenizer, role), specialTokens),
+  };
+}
+
+/** Names of the single files at the root of a folder. */
+export function singleFiles({ files }: ModelFolder): string[] {
+  return [...files].filter((file) => /^[^/]+\.safetensors$/.test(file)).sort();
+}
+
+function singleFile(folder: ModelFolder, variant: string | undefined): string {
+  const all = singleFiles(folder);
+  const fitting = variant === undefined ? all : all.filter((file) => file.includes(variant));
+  if (fitting.length === 1) return fitting[0]!;
+  throw new TypeError(
+    `Cannot open the checkpoint in "${folder.name}": it has ${all.length} files (${
+      all.join(", ")
+    }), expected one` +
+      `${variant === undefined ? "" : ` with "${variant}" in its name`}. Open the file itself.`,
+  );
+}
+
+type Splitter = NonNullable<Family["singleFile"]>;
+
+function familyOf(file: string, names: ReadonlySet<string>, families: readonly Family[]): Splitter {
+  const able = families.filter(({ singleFile }) => singleFile !== undefined);
+  const known = able.filter(({ singleFile }) => singleFile!.is(names));
+  if (known.length > 1) {
+    const both = known.map(({ name }) => name).join(" and ");
+    throw new TypeError(
+      `Cannot tell of which family "${file}" is: its names are those of ${both}. Choose with the option "family".`,
+    );
+  }
+  const [family = able[0]] = known;
+  if (family?.singleFile !== undefined) return family.singleFile;
+  throw new TypeError(`Cannot open "${file}": no family that is asked for has single files.`);
+}
+
+/** Special tokens that the networks tell, where the tokenizer's files say nothing of their own. */
+function withSpecialTokens(files: TokenizerFiles, tokens: SplitFile["specialTokens"]): TokenizerFiles {
+  const said = files["special_tokens_map.json"] ?? files["tokenizer_config.json"];
+  return said !== undefined || tokens === undefined
+    ? files
+    : { ...files, "special_tokens_map.json": JSON.stringify(tokens) };
+}
