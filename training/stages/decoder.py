@@ -43,7 +43,7 @@ def main(steps: int, batch: int, rate: float, adversarial: float, off: float, cr
         weight = adversarial if run.count >= critic_alone else 0.0
         run.descend(l1 + gradient + weight * pleased, only="vae")
         edges = restored.detach().diff(dim=-1).square().mean() / x.diff(dim=-1).square().mean()
-        run.step({"l1": l1, "gradient": gradient, "critic": verdict, "pleased": pleased, "edges": edges}, 20)
+        run.step({"l1": l1, "gradient": gradient, "critic": verdict, "pleased": pleased, "edges": edges}, 10)
     run.save()
 
 
