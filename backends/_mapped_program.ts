@@ -7,6 +7,7 @@
  * Tensors that are in no file (merged adapters, fresh 8-bit weights), or of a type that the runtime cannot cast, are
  * written to a scratch file first.
  */
+import { builtin } from "../core/platform.ts";
 import type { OperatorSupport } from "../graph/onnx.ts";
 import { castWeights } from "../weights/cast.ts";
 import { renameWeights } from "../weights/rename.ts";
@@ -33,7 +34,7 @@ export interface MappedProgramOptions {
 /** Writes a mapped program. Rejects where files cannot be mapped or a scratch file cannot be written. */
 export async function mappedProgram(bound: BoundGraph, options: MappedProgramOptions): Promise<Program> {
   const { graph, weights, compute, keys } = bound;
-  const { root, locate } = await fromRoot();
+  const { root, locate } = fromRoot();
   const homeless = keys.filter((key) => !isMappable(weights.info(key)!));
   const scratch = await writeScratch(
     castWeights(
@@ -67,8 +68,8 @@ function isMappable({ dtype, file }: WeightInfo): boolean {
 }
 
 /** The root of the file system, and the way from there to a tensor. */
-async function fromRoot(): Promise<{ root: string; locate: (info: WeightInfo) => Location }> {
-  const { isAbsolute, parse, relative, resolve } = await import("node:path");
+function fromRoot(): { root: string; locate: (info: WeightInfo) => Location } {
+  const { isAbsolute, parse, relative, resolve } = builtin("node:path");
   const { root } = parse(resolve("."));
   const locate = ({ file }: WeightInfo) => {
     const { path, offset, length } = file!;
@@ -82,9 +83,9 @@ async function fromRoot(): Promise<{ root: string; locate: (info: WeightInfo) =>
 /** Writes weights to a file of their own; nothing when there are none. Disposing the result removes the file. */
 async function writeScratch(weights: Weights, parent: string | undefined): Promise<Weights | undefined> {
   if ([...weights.names()].length === 0) return undefined;
-  const { mkdtemp, rm } = await import("node:fs/promises");
-  const { tmpdir } = await import("node:os");
-  const { join } = await import("node:path");
+  const { mkdtemp, rm } = builtin("node:fs/promises");
+  const { tmpdir } = builtin("node:os");
+  const { join } = builtin("node:path");
   const folder = await mkdtemp(join(parent ?? tmpdir(), "mobile-diffusion-"));
   const remove = () => rm(folder, { recursive: true, force: true });
   try {

@@ -1,6 +1,8 @@
 /** From somebody's ONNX file to a program: what it needs beside it, and whether the provider has its operators. */
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
-import { decodeModel, type GraphProto, type TensorProto } from "../graph/onnx_proto.ts";
+import { externalLocations, graphsOf } from "../graph/onnx_external.ts";
+import { decodeModel, type GraphProto } from "../graph/onnx_proto.ts";
+import { externalFile } from "../weights/external_data.ts";
 import { openRandomAccess } from "../weights/random_access.ts";
 import type { LoadOptions, OnnxSource } from "./backend.ts";
 import type { ExternalFile, Program } from "./_program.ts";
@@ -23,7 +25,7 @@ export interface OnnxProgramOptions {
  * Reads a model and finds its external data. An ONNX model keeps the element types that it was exported in.
  *
  * @throws {UnsupportedModelError} If it is no ONNX model, or has operators that the provider lacks.
- * @throws {WeightsError} If external data is missing.
+ * @throws {WeightsError} If external data is missing, or lies outside of the model's folder.
  */
 export async function onnxProgram(source: OnnxSource, options: OnnxProgramOptions): Promise<Program> {
   const { model, externalData = [] } = source;
@@ -33,8 +35,15 @@ export async function onnxProgram(source: OnnxSource, options: OnnxProgramOption
   checkOperators(graph, name, options);
   const locations = [...externalLocations(graph)];
   const places = new Map(externalData.map(({ location, data }) => [location, data]));
+  let linked: string | undefined;
   for (const location of locations) {
-    if (!places.has(location)) places.set(location, besides(model, location, name));
+    if (places.has(location)) continue;
+    if (typeof model !== "string") {
+      throw new WeightsError(`Cannot load ${name}: its external data "${location}" is not in externalData.`);
+    }
+    const file = await externalFile(model, location);
+    places.set(location, file.path);
+    if (file.linked) linked = location;
   }
   const symbols = new Set(
     graph.input.flatMap(({ type }) => type.tensorType.shape?.dim ?? []).map((dim) => dim.dimParam),
@@ -42,9 +51,10 @@ export async function onnxProgram(source: OnnxSource, options: OnnxProgramOption
   const dimensions = Object.entries(options.dimensions ?? {}).filter(([symbol]) => symbols.has(symbol));
   const program = { name, dimensions: Object.fromEntries(dimensions) };
   if (options.readsFiles && typeof model === "string" && externalData.length === 0) {
-    const stray = await findStray(model, locations);
-    if (stray === undefined) return { ...program, model, async *files() {} };
-    options.onWarning?.(`The weights of ${name} are held in memory: "${stray}" is a link out of its folder.`);
+    if (linked === undefined) return { ...program, model, async *files() {} };
+    options.onWarning?.(
+      `The weights of ${name} are held in memory: "${linked}" is a link out of its folder.`,
+    );
   }
   return {
     ...program,
@@ -74,7 +84,7 @@ function decode(bytes: Uint8Array, name: string): GraphProto {
 }
 
 function checkOperators(graph: GraphProto, name: string, { backend, lacking }: OnnxProgramOptions): void {
-  const used = new Set([...graphs(graph)].flatMap(({ node }) => node.map(({ opType }) => opType)));
+  const used = new Set([...graphsOf(graph)].flatMap(({ node }) => node.map(({ opType }) => opType)));
   const missing = [...used].filter((operator) => lacking.has(operator));
   if (missing.length === 0) return;
   throw new UnsupportedModelError(
@@ -84,43 +94,4 @@ function checkOperators(graph: GraphProto, name: string, { backend, lacking }: O
       `Export it again, or optimise it without fusing these (--disable_group_norm, --disable_nhwc_conv, ` +
       `--disable_bias_splitgelu, --disable_bias_add).`,
   );
-}
-
-/** A graph and the graphs inside its nodes. */
-function* graphs(graph: GraphProto): Generator<GraphProto> {
-  yield graph;
-  for (const { attribute = [] } of graph.node) {
-    for (const { g } of attribute) if (g !== undefined) yield* graphs(g);
-  }
-}
-
-function externalLocations(root: GraphProto): Set<string> {
-  const tensors = [...graphs(root)].flatMap(({ initializer, node }): readonly (TensorProto | undefined)[] => [
-    ...initializer,
-    ...node.flatMap(({ attribute = [] }) => attribute.map(({ t }) => t)),
-  ]);
-  const entries = tensors.flatMap((tensor) => tensor?.externalData ?? []);
-  return new Set(entries.filter(({ key }) => key === "location").map(({ value }) => value));
-}
-
-/** Path of a file beside the model. */
-function besides(model: OnnxSource["model"], location: string, name: string): string {
-  if (typeof model === "string") return model.replace(/[^/\\]*$/, location);
-  throw new WeightsError(`Cannot load ${name}: its external data "${location}" is not in externalData.`);
-}
-
-/** The first location that leads out of the model's folder, which the runtime does not follow. */
-async function findStray(model: string, locations: readonly string[]): Promise<string | undefined> {
-  const { realpath } = await import("node:fs/promises");
-  const { dirname, join, relative } = await import("node:path");
-  const folder = dirname(model);
-  const root = await realpath(folder);
-  for (const location of locations) {
-    const target = await realpath(join(folder, location)).catch((cause: unknown) => {
-      throw new WeightsError(`Cannot load "${model}": its external data "${location}" is not beside it.`, {
-        cause,
-      });
-    });
-    if (relative(root, target).startsWith("..")) return location;
-  }
 }

@@ -28,6 +28,24 @@ export function wrongConvolutions(graph: GraphProto, program: string): string[] 
   );
 }
 
+/**
+ * Refuses somebody's model that the provider gets wrong on a device with "subgroups".
+ *
+ * @throws {UnsupportedModelError} If an operator of it attends causally.
+ */
+export function refuseCausalAttention({ node }: GraphProto, program: string): void {
+  const causal = node.find(({ opType, attribute }) =>
+    opType === "GroupQueryAttention" ||
+    /Attention$/.test(opType) &&
+      attribute?.some(({ name, i }) => /^(unidirectional|is_causal)$/.test(name) && i === 1)
+  );
+  if (causal === undefined) return;
+  throw new UnsupportedModelError(
+    `Cannot load ${program} on webgpu: the device has "subgroups", with which the runtime computes the causal ` +
+      `${causal.opType} "${causal.name}" wrongly. Give a device without this feature, or none.`,
+  );
+}
+
 /** `[out, in / groups, height, width]`, the in-channels a multiple of 3 but not of 4, and the window not 1 × 1. */
 function isWrong([out = 0, into = 0, ...kernel]: readonly number[]): boolean {
   return out % 4 === 0 && into > 3 && into % 3 === 0 && into % 4 !== 0 && kernel.some((size) => size > 1);

@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { importOptional } from "../core/platform.ts";
 import { BackendUnavailableError, UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import type { OperatorSupport } from "../graph/onnx.ts";
 import { bindGraph, memoryProgram } from "./_graph_program.ts";
@@ -15,6 +16,7 @@ import { mappedProgram } from "./_mapped_program.ts";
 import { openSession, type Runtime } from "./_onnxruntime.ts";
 import { onnxProgram } from "./_onnx_program.ts";
 import type { Program } from "./_program.ts";
+import { disableTelemetry } from "./_telemetry.ts";
 import { queueOf } from "./_queue.ts";
 import { openRunner } from "./_session_runner.ts";
 import type { Backend, LoadOptions, PartSource, Runner } from "./backend.ts";
@@ -68,12 +70,14 @@ async function load(source: PartSource, options: LoadOptions, settings: NativeOp
 }
 
 async function importRuntime(): Promise<Runtime> {
+  disableTelemetry();
   try {
-    return await import("onnxruntime-node");
+    return await importOptional<Runtime>("onnxruntime-node", "1.30.0");
   } catch (cause) {
     throw new BackendUnavailableError(
       `Cannot use the native backend: onnxruntime-node does not load here (${(cause as Error).message}). ` +
-        `It needs Linux, macOS or Windows, and in Deno --allow-ffi.`,
+        `It needs Linux, macOS or Windows, in Deno --allow-ffi, and the package: "npm install onnxruntime-node@1.30.0", ` +
+        `in Deno "deno add npm:onnxruntime-node@1.30.0".`,
       { cause },
     );
   }

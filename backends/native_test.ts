@@ -65,23 +65,25 @@ Deno.test("native reads an ONNX model's external data beside it, also through li
   await using folder = await temporaryFolder();
   const warnings: string[] = [];
   const backend = native({ onWarning: (message) => warnings.push(message) });
-  const load = () => backend.load({ kind: "onnx", model: `${folder.path}/unet/model.onnx` });
-  await Deno.mkdir(`${folder.path}/unet`);
-  await Deno.mkdir(`${folder.path}/blobs`);
-  await Deno.writeFile(`${folder.path}/unet/model.onnx`, tripling("data/model.onnx_data"));
+  const repository = `${folder.path}/models--owner--name`; // as Hugging Face's cache has it
+  const unet = `${repository}/snapshots/${"0".repeat(40)}/unet`;
+  const load = () => backend.load({ kind: "onnx", model: `${unet}/model.onnx` });
+  await Deno.mkdir(unet, { recursive: true });
+  await Deno.mkdir(`${repository}/blobs`);
+  await Deno.writeFile(`${unet}/model.onnx`, tripling("data/model.onnx_data"));
   await assert.rejects(load, { name: "WeightsError", message: /model\.onnx_data/ });
 
-  await Deno.mkdir(`${folder.path}/unet/data`);
-  await Deno.writeFile(`${folder.path}/blobs/0a1b`, new Uint8Array(Float32Array.of(3).buffer));
-  await Deno.copyFile(`${folder.path}/blobs/0a1b`, `${folder.path}/unet/data/model.onnx_data`);
+  await Deno.mkdir(`${unet}/data`);
+  await Deno.writeFile(`${repository}/blobs/0a1b`, new Uint8Array(Float32Array.of(3).buffer));
+  await Deno.copyFile(`${repository}/blobs/0a1b`, `${unet}/data/model.onnx_data`);
   for (const expected of [0, 1]) {
     await using runner = await load();
     assert.deepEqual(await runner.run({ x: { data: Float32Array.of(2), shape: [1] } }), {
       y: { data: Float32Array.of(6), shape: [1] },
     });
     assert.equal(warnings.length, expected);
-    await Deno.remove(`${folder.path}/unet/data/model.onnx_data`);
-    await Deno.symlink("../../blobs/0a1b", `${folder.path}/unet/data/model.onnx_data`);
+    await Deno.remove(`${unet}/data/model.onnx_data`);
+    await Deno.symlink("../../../../blobs/0a1b", `${unet}/data/model.onnx_data`);
   }
   assert.match(warnings[0]!, /is a link out of its folder/);
 });

@@ -20,7 +20,7 @@ import type { Program } from "./_program.ts";
 import { queueOf } from "./_queue.ts";
 import { openRunner } from "./_session_runner.ts";
 import { DeviceSource } from "./_webgpu_device.ts";
-import { usesFloat16, wrongConvolutions } from "./_webgpu_quirks.ts";
+import { refuseCausalAttention, usesFloat16, wrongConvolutions } from "./_webgpu_quirks.ts";
 import { openWebGpuSession } from "./_webgpu_session.ts";
 import type { Backend, LoadOptions, PartSource } from "./backend.ts";
 
@@ -57,7 +57,7 @@ export function webgpu({ assets, ...options }: WebGpuOptions = {}): Backend {
       load.signal?.throwIfAborted();
       const { device: { features } } = await devices.get();
       const runtime = await importRuntime(assets);
-      const program = await write(source, load);
+      const program = await write(source, load, features);
       const { graph } = decodeModel(program.model as Uint8Array);
       if (usesFloat16(graph) && !features.has("shader-f16")) {
         throw new UnsupportedModelError(
@@ -66,6 +66,7 @@ export function webgpu({ assets, ...options }: WebGpuOptions = {}): Backend {
         );
       }
       const queue = queueOf(runtime);
+      if (features.has("subgroups" as GPUFeatureName)) refuseCausalAttention(graph, program.name);
       const onCpu = wrongConvolutions(graph, program.name);
       const open = async () =>
         await openWebGpuSession(program, { ...await devices.get(), runtime, queue, onCpu });
@@ -88,10 +89,14 @@ async function importRuntime(assets: string | undefined): Promise<Runtime> {
   }
 }
 
-async function write(source: PartSource, { dtype, dimensions }: LoadOptions): Promise<Program> {
+async function write(
+  source: PartSource,
+  { dtype, dimensions }: LoadOptions,
+  features: GPUSupportedFeatures,
+): Promise<Program> {
   switch (source.kind) {
     case "graph":
-      return memoryProgram(bindGraph(source, dtype), support, dimensions);
+      return memoryProgram(bindGraph(source, dtype), supportOf(features), dimensions);
     case "onnx":
       return await onnxProgram(source, { backend: "webgpu", lacking, dimensions });
     case "coreml":
@@ -101,12 +106,15 @@ async function write(source: PartSource, { dtype, dimensions }: LoadOptions): Pr
   }
 }
 
-const support: OperatorSupport = {
-  multiHeadAttention: true,
-  quickGelu: true,
-  fusedMatMul: true,
-  preciseInstanceNorm: false,
-};
+/** A caller's device may have "subgroups", with which the provider's attention is wrong: it is written in plain operators. */
+function supportOf(features: GPUSupportedFeatures): OperatorSupport {
+  return {
+    multiHeadAttention: !features.has("subgroups" as GPUFeatureName),
+    quickGelu: true,
+    fusedMatMul: true,
+    preciseInstanceNorm: false,
+  };
+}
 
 /** What onnxruntime's optimiser for CUDA writes and the WebGPU provider does not have. */
 const lacking: ReadonlySet<string> = new Set(["GroupNorm", "SkipGroupNorm", "NhwcConv"]);

@@ -6,6 +6,7 @@
  * Between blobs and snapshots ours are hard links: Deno allows symbolic ones only with access to the whole
  * disk.
  */
+import { builtin } from "../core/platform.ts";
 import { defaultCacheFolder } from "./_cache_folder.ts";
 import { HubError } from "./hub_error.ts";
 import { DiskPart } from "./_disk_part.ts";
@@ -29,14 +30,14 @@ export class DiskStore implements Store {
   }
 
   /** Node's modules come only now, so that browsers can load this file. */
-  static async open(model: string, cache?: string): Promise<DiskStore> {
-    const modules = Promise.all([import("node:fs/promises"), import("node:crypto")]);
-    const [files, crypto] = await modules.catch((cause) => {
+  static open(model: string, cache?: string): DiskStore {
+    const place = `${cache ?? defaultCacheFolder()}/models--${model.replace("/", "--")}`;
+    try {
+      return new DiskStore(place, builtin("node:fs/promises"), builtin("node:crypto"));
+    } catch (cause) {
       const state = "this platform has no files, expected Deno, Node or Bun; browsers have resolveModelBlobs";
       throw new TypeError(`Cannot resolve "${model}" to a folder: ${state}.`, { cause });
-    });
-    const place = `${cache ?? defaultCacheFolder()}/models--${model.replace("/", "--")}`;
-    return new DiskStore(place, files, crypto);
+    }
   }
 
   /** Where the files of a commit are. */

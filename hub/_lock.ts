@@ -4,6 +4,7 @@
  * Its owner touches it every few seconds, so that what a killed process left behind is taken over. Two
  * processes that take over in the same instant may both go on; the hash of what they write then tells.
  */
+import { builtin } from "../core/platform.ts";
 import { pause } from "./_pause.ts";
 
 const heartbeat = 2_000;
@@ -12,7 +13,7 @@ const pollEvery = 200;
 
 /** Waits for the lock; disposing of it gives it back. */
 export async function lock(path: string, signal: AbortSignal | undefined): Promise<AsyncDisposable> {
-  const { open, stat, unlink, utimes } = await import("node:fs/promises");
+  const { open, stat, unlink, utimes } = builtin("node:fs/promises");
   for (;;) {
     signal?.throwIfAborted();
     try {

@@ -2,6 +2,7 @@
  * One call of a WASM codec of jSquash, on a fresh instance: an instance never gives back the memory that it
  * once had, and one that failed is in an unknown state.
  */
+import { builtin } from "../core/platform.ts";
 import { damaged, type ImageFormat } from "./_header.ts";
 
 /** What a codec gets: where its messages go, and its program where it cannot fetch it. */
@@ -43,6 +44,6 @@ export async function callCodec<T>(
 async function program(resolveProgram: () => string): Promise<{ wasmBinary?: Uint8Array }> {
   const { process, Deno } = globalThis as { process?: { release?: { name?: string } }; Deno?: unknown };
   if (process?.release?.name !== "node" || Deno !== undefined) return {};
-  const { readFile } = await import("node:fs/promises");
+  const { readFile } = builtin("node:fs/promises");
   return { wasmBinary: await readFile(new URL(resolveProgram())) };
 }

@@ -2,7 +2,9 @@
 import type { OnnxSource } from "../backends/backend.ts";
 import type { OnnxBytes } from "../families/components.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
+import { externalLocations } from "../graph/onnx_external.ts";
 import { decodeModel, type GraphProto } from "../graph/onnx_proto.ts";
+import { externalFile } from "../weights/external_data.ts";
 import type { ModelFolder } from "../weights/model_folder.ts";
 
 /**
@@ -38,6 +40,8 @@ export async function onnxBytes(folder: ModelFolder, file: string): Promise<Onnx
   const beside = file.slice(0, file.lastIndexOf("/") + 1);
   const externalData: { location: string; data: Uint8Array }[] = [];
   for (const location of externalLocations(decode(model, file))) {
+    const path = folder.source(file);
+    if (typeof path === "string") await externalFile(path, location); // as a backend does that reads it from disk
     externalData.push({ location, data: (await folder.read(`${beside}${location}`)).slice() });
   }
   return { model, externalData };
@@ -52,11 +56,4 @@ function decode(model: Uint8Array, file: string): GraphProto {
     cause = error;
   }
   throw new UnsupportedModelError(`Cannot open "${file}": it is not an ONNX model.`, { cause });
-}
-
-/** Names of the files that hold tensors of a graph. */
-function externalLocations({ initializer, node }: GraphProto): Set<string> {
-  const attributes = node.flatMap(({ attribute = [] }) => attribute.flatMap(({ t }) => t ?? []));
-  const entries = [...initializer, ...attributes].flatMap(({ externalData = [] }) => externalData);
-  return new Set(entries.filter(({ key }) => key === "location").map(({ value }) => value));
 }

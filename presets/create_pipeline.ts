@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { builtin } from "../core/platform.ts";
 import { auto } from "../backends/auto.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { Model } from "../core/model.ts";
@@ -80,6 +81,6 @@ async function findModel(name: string, { hub, variant }: CreatePipelineOptions):
 }
 
 async function exists(path: string): Promise<boolean> {
-  const { stat } = await import("node:fs/promises");
+  const { stat } = builtin("node:fs/promises");
   return await stat(path).then(() => true, () => false);
 }

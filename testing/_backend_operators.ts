@@ -31,6 +31,15 @@ export interface OperatorCase {
 const x234 = ramp(2, 3, 4);
 const x2 = (g: GraphBuilder) => g.input("x", "float32", ["rows", 3, 4]);
 const x2Again = (g: GraphBuilder) => g.input("z", "float32", ["rows", 3, 4]);
+const states80: Tensor = {
+  data: Float32Array.from({ length: 2 * 80 * 4 }, (_, i) => Math.sin(i * i) / 2),
+  shape: [2, 80, 4],
+};
+/** Every third token of the second row is masked out, as are the last ten of both. */
+const mask80: Tensor = {
+  data: table(2, 80, (row, token) => token >= 70 || (row === 1 && token % 3 === 0) ? -10000 : 0),
+  shape: [2, 1, 1, 80],
+};
 const image = ramp(1, 4, 4, 6);
 const picture = (g: GraphBuilder) => g.input("x", "float32", ["rows", 4, "height", "width"]);
 
@@ -143,6 +152,20 @@ export const operatorCases: readonly OperatorCase[] = [
     },
     inputs: { x: x234, z: x234 },
     expected: attend(x234, activation, causal),
+  })),
+  // More tokens than any tile or subgroup: a text encoder's 77 are masked so, and one provider was right for 4 only.
+  ...[true, false].map((causal): OperatorCase => ({
+    operator: "attention",
+    variant: causal ? "causal, 80 tokens" : "masked, 80 tokens",
+    write: (g) => {
+      const states = g.input("x", "float32", ["rows", 80, 4]);
+      const options = causal
+        ? { heads: 2, causal }
+        : { heads: 2, bias: g.input("bias", "float32", ["rows", 1, 1, 80]) };
+      return g.attention("it", states, states, states, options);
+    },
+    inputs: { x: states80, ...!causal && { bias: mask80 } },
+    expected: attend(states80, "softmax", causal, causal ? undefined : mask80),
   })),
   {
     operator: "softmax",

@@ -58,15 +58,18 @@ export function softmax(x: Tensor, length: number): Tensor {
   });
 }
 
-/** Two heads of two features, `[2, 3, 4]`, as queries, keys and values at once. */
-export function attend({ data, shape }: Tensor, activation: string, causal: boolean): Tensor {
-  const result = table(6, 4, (position, feature) => {
-    const [row, query, head] = [Math.floor(position / 3), position % 3, Math.floor(feature / 2)];
-    const value = (key: number, i: number) => data[12 * row + 4 * key + i]!;
-    const keys = causal ? query + 1 : 3;
+/** Two heads of two features, `[2, tokens, 4]`, as queries, keys and values at once; `bias` `[2, tokens]` is added to scores. */
+export function attend({ data, shape }: Tensor, activation: string, causal: boolean, bias?: Tensor): Tensor {
+  const tokens = shape[1]!;
+  const result = table(2 * tokens, 4, (position, feature) => {
+    const [row, query, head] = [Math.floor(position / tokens), position % tokens, Math.floor(feature / 2)];
+    const value = (key: number, i: number) => data[4 * (tokens * row + key) + i]!;
+    const keys = causal ? query + 1 : tokens;
     const scores = Array.from(
       { length: keys },
-      (_, key) => dot(2, (i) => value(query, 2 * head + i) * value(key, 2 * head + i)) / Math.sqrt(2),
+      (_, key) =>
+        dot(2, (i) => value(query, 2 * head + i) * value(key, 2 * head + i)) / Math.sqrt(2) +
+        (bias?.data[tokens * row + key] ?? 0),
     );
     const weights = activation === "relu"
       ? scores.map((score) => Math.max(score, 0))

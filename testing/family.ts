@@ -5,7 +5,6 @@
  *
  * @module
  */
-import assert from "node:assert/strict";
 import type { Backend, Runner } from "../backends/backend.ts";
 import type { GenerateOptions } from "../core/generate_options.ts";
 import { classifierFree } from "../core/guidance.ts";
@@ -18,6 +17,8 @@ import type { Family } from "../families/family.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
 import { readComponents } from "../layouts/read_components.ts";
 import type { ModelFolder } from "../weights/model_folder.ts";
+import { checkEqual, checkRejects } from "./_backend_world.ts";
+import { check } from "./_sampler_world.ts";
 
 /** A family under test. */
 export interface FamilySuiteOptions {
@@ -50,21 +51,21 @@ export interface FamilyCheck {
 /** The checks that apply to a family. */
 export function testFamily(suite: FamilySuiteOptions): FamilyCheck[] {
   const { family, folders, foreign = [] } = suite;
-  const check = (name: string, run: () => Promise<void>): FamilyCheck => ({
+  const entry = (name: string, run: () => Promise<void>): FamilyCheck => ({
     name: `${family.name}: ${name}`,
     run,
   });
   return [
     ...folders.flatMap((folder) => [
-      check(`it recognises "${folder.name}"`, () => recognition(suite, folder)),
-      check(`prompts of "${folder.name}" become rows`, () => rows(suite, folder)),
-      check(
+      entry(`it recognises "${folder.name}"`, () => recognition(suite, folder)),
+      entry(`prompts of "${folder.name}" become rows`, () => rows(suite, folder)),
+      entry(
         `a run of "${folder.name}" gives the expected latents, loading each network once`,
         () => latents(suite, folder),
       ),
     ]),
     ...foreign.map((folder) =>
-      check(`it does not recognise "${folder.name}", which is refused by name`, () => refusal(suite, folder))
+      entry(`it does not recognise "${folder.name}", which is refused by name`, () => refusal(suite, folder))
     ),
   ];
 }
@@ -72,17 +73,16 @@ export function testFamily(suite: FamilySuiteOptions): FamilyCheck[] {
 async function recognition({ family, options = {} }: FamilySuiteOptions, folder: ModelFolder): Promise<void> {
   const files = await readComponents(folder, options, [family]);
   const recognised = family.recognises(files);
-  assert.ok(recognised !== undefined, `Cannot recognise "${folder.name}": expected a reason why it is one.`);
-  assert.ok(recognised.because.length > 0, "The reason is empty, expected a few words.");
-  assert.equal(chooseFamily(files, [family]), family);
+  check(
+    recognised !== undefined && recognised.because.length > 0,
+    () => `"${folder.name}" is not recognised, expected a reason why it is one.`,
+  );
+  check(chooseFamily(files, [family]) === family, () => `"${folder.name}" is opened by another family.`);
 }
 
 async function refusal({ family, options = {} }: FamilySuiteOptions, folder: ModelFolder): Promise<void> {
-  await assert.rejects(
-    async () => chooseFamily(await readComponents(folder, options, [family]), [family]),
-    (error: Error) => error.name === "UnsupportedModelError" && error.message.includes(family.covers),
-    `expected an UnsupportedModelError that says which models there are`,
-  );
+  const choose = async () => chooseFamily(await readComponents(folder, options, [family]), [family]);
+  await checkRejects(choose, "UnsupportedModelError", family.covers);
 }
 
 /** Each pass has a row a picture, and all passes have the same entries of the same shapes. */
@@ -105,13 +105,14 @@ async function rows(suite: FamilySuiteOptions, folder: ModelFolder): Promise<voi
 }
 
 function checkRows({ passes }: Encoded, names: readonly string[], count: number): void {
-  assert.deepEqual(passes.map(({ name }) => name), names, "The passes are others than those asked for.");
+  const given = passes.map(({ name }) => name);
+  check(`${given}` === `${names}`, () => `The passes are ${given}, expected ${names}.`);
   const shapes = passes.map(({ conditioning }) =>
-    Object.fromEntries(Object.entries(conditioning).map(([name, { shape }]) => [name, [...shape]]))
+    Object.entries(conditioning).map(([name, { shape }]) => `${name} [${shape}]`).sort().join(", ")
   );
-  for (const own of shapes) assert.deepEqual(own, shapes[0], "The passes differ in their entries or shapes.");
-  for (const [name, [first]] of Object.entries(shapes[0]!)) {
-    assert.equal(first, count, `"${name}" has ${first} rows, expected one a picture: ${count}.`);
+  check(new Set(shapes).size === 1, () => `The passes have ${shapes.join("; ")}, expected equal shapes.`);
+  for (const [name, { shape: [own] }] of Object.entries(passes[0]!.conditioning)) {
+    check(own === count, () => `"${name}" has ${own} rows, expected one a picture: ${count}.`);
   }
 }
 
@@ -120,19 +121,10 @@ async function latents(suite: FamilySuiteOptions, folder: ModelFolder): Promise<
   {
     await using pipeline = new Pipeline(await open(suite, folder, backend));
     const { latents } = await pipeline.generate(suite.run);
-    assert.deepEqual([...latents.shape], [...suite.expected.shape]);
-    const largest = suite.expected.data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-    const difference = latents.data.reduce(
-      (most, value, i) => Math.max(most, Math.abs(value - suite.expected.data[i]!)),
-      0,
-    ) / largest;
-    assert.ok(
-      difference <= suite.tolerance,
-      `The latents differ by ${difference} of the largest, expected ${suite.tolerance} or less.`,
-    );
-    assert.deepEqual([...loads].sort(), [...new Set(loads)].sort(), "A network was loaded more than once.");
+    checkEqual(latents, suite.expected, suite.tolerance);
+    check(new Set(loads).size === loads.length, () => `A network was loaded twice: ${loads.join(", ")}.`);
   }
-  assert.equal(alive(), 0, `${alive()} networks are still loaded after the pipeline was disposed of.`);
+  check(alive() === 0, () => `${alive()} networks are still loaded after the pipeline was disposed of.`);
 }
 
 async function open(

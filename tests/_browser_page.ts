@@ -3,6 +3,8 @@ import type { Backend } from "../backends/backend.ts";
 import { wasm } from "../backends/wasm.ts";
 import { webgpu } from "../backends/webgpu.ts";
 import type { Tensor } from "../core/tensor.ts";
+import { createPipeline } from "../mod.ts";
+import { progressiveDistillation, ufogen } from "../samplers/mod.ts";
 import { sinusoids } from "../models/sinusoids.ts";
 import { unet } from "../models/unet.ts";
 import { readUnetConfig } from "../models/unet_config.ts";
@@ -55,4 +57,35 @@ async function open(path: string): Promise<Weights> {
   return await openSafetensors(new Uint8Array(await (await fetch(path)).arrayBuffer()));
 }
 
-Object.assign(globalThis, { failures, unetDifference });
+/** Largest difference of a colour, of 255, between the embedded model's pictures on WASM and on WebGPU. */
+async function pictureDifference(steps: number): Promise<number> {
+  const sampler = steps === 1 ? ufogen() : progressiveDistillation({ steps });
+  const pictures: Uint8Array[] = [];
+  for (const name of ["wasm in place", "webgpu"]) {
+    await using pipeline = await createPipeline({ backend: backends[name]!() });
+    const { images } = await pipeline.generate({
+      prompt: "a red house under a yellow moon",
+      sampler,
+      seed: 7,
+    });
+    pictures.push(images[0]!.data);
+  }
+  const [expected, actual] = pictures as [Uint8Array, Uint8Array];
+  return expected.reduce((most, value, i) => Math.max(most, Math.abs(value - actual[i]!)), 0);
+}
+
+/** What fails on a device of the page's own that has "subgroups": `undefined` where the adapter has none. */
+async function failuresWithSubgroups(): Promise<string[] | undefined> {
+  const adapter = await navigator.gpu.requestAdapter();
+  const subgroups = "subgroups" as GPUFeatureName;
+  if (adapter === null || !adapter.features.has(subgroups)) return undefined;
+  const device = await adapter.requestDevice({ requiredFeatures: [subgroups] });
+  const failed: string[] = [];
+  for (const check of backendChecks({ name: "webgpu", create: () => webgpu({ assets, device }) })) {
+    if (!check.name.includes("attention")) continue;
+    await check.run().catch((error: Error) => failed.push(`${check.name}: ${error.message}`));
+  }
+  return failed;
+}
+
+Object.assign(globalThis, { failures, failuresWithSubgroups, pictureDifference, unetDifference });

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import { importOptional } from "../core/platform.ts";
 import type { Tokenizer } from "../core/tokenizer.ts";
 import { BackendUnavailableError } from "../core/errors.ts";
 import { readDefinition } from "./_definition.ts";
@@ -44,12 +45,26 @@ export async function loadNativeTokenizer(
   };
 }
 
-async function nativePackage(): Promise<typeof import("tokenizers")> {
+/** What is used of `npm:tokenizers`. */
+interface NativePackage {
+  readonly Tokenizer: {
+    fromString(json: string): {
+      encode(
+        text: string,
+        pair: null,
+        options: { readonly addSpecialTokens: boolean },
+      ): Promise<{ getIds(): number[] }>;
+    };
+  };
+}
+
+async function nativePackage(): Promise<NativePackage> {
   try {
-    return await import("tokenizers");
+    return await importOptional<NativePackage>("tokenizers", "0.23.2");
   } catch (cause) {
     throw new BackendUnavailableError(
-      `Cannot load the native tokenizer: its binary did not load, expected --allow-ffi and --allow-env.`,
+      `Cannot load the native tokenizer: its binary did not load, expected the package "tokenizers" ` +
+        `(npm install tokenizers@0.23.2, in Deno: deno add npm:tokenizers@0.23.2) and in Deno --allow-ffi and --allow-env.`,
       { cause },
     );
   }

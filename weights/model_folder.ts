@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { builtin } from "../core/platform.ts";
 import { type ByteSource, openRandomAccess } from "./random_access.ts";
 import type { Weights } from "./weights.ts";
 import { openWeightsFolder, type OpenWeightsOptions } from "./weights_folder.ts";
@@ -33,7 +34,7 @@ export interface ModelFolder {
  * @throws {TypeError} If there is no such folder.
  */
 export async function localFolder(path: string): Promise<ModelFolder> {
-  const { readdir, stat } = await import("node:fs/promises");
+  const { readdir, stat } = builtin("node:fs/promises");
   const found = await stat(path).catch((cause: Error & { code?: string }) => {
     const problem = cause.code === "ENOENT" ? "there is no such folder" : cause.message;
     throw new TypeError(`Cannot open the model "${path}": ${problem}.`, { cause });

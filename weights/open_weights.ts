@@ -29,7 +29,7 @@ export type { OpenWeightsOptions };
  */
 export async function openWeights(path: string, options: OpenWeightsOptions = {}): Promise<Weights> {
   refusePickle(path);
-  const { readdir, stat } = await fileSystem(path);
+  const { readdir, stat } = fileSystem(path);
   const found = await stat(path).catch((cause: Error & { code?: string }) => {
     if (cause.code !== "ENOENT") throw cause;
     throw new WeightsError(`Cannot open "${path}": there is no such file or folder.`, { cause });

@@ -49,7 +49,7 @@ export async function openRandomAccess(source: ByteSource): Promise<RandomAccess
 }
 
 async function openFile(path: string): Promise<RandomAccess> {
-  const { open } = await fileSystem(path);
+  const { open } = fileSystem(path);
   const file = await open(path, "r").catch((cause: Error & { code?: string }) => {
     if (cause.code !== "ENOENT") throw cause;
     throw new WeightsError(`Cannot open "${path}": there is no such file.`, { cause });

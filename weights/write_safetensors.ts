@@ -37,7 +37,7 @@ export async function writeSafetensors(
   weights: Weights,
   options: WriteSafetensorsOptions = {},
 ): Promise<void> {
-  const { rename, rm, writeFile } = await fileSystem(path);
+  const { rename, rm, writeFile } = fileSystem(path);
   const partial = `${path}.partial`;
   try {
     await writeFile(partial, chunks(weights, layOut(weights, options)));

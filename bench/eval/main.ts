@@ -94,7 +94,7 @@ async function scoreRegime(
     row[group] = `${share.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
     if (TAGS.includes(group)) seen!.push(share);
   }
-  const kind = sampler.trainedFor ?? BASE;
+  const kind = sampler.needs ?? BASE;
   const { config } = pipeline.model.unets.get(kind)!;
   const guided = config.timeCondProjDim === undefined && (sampler.guidance ?? model.guidanceScale) > 1;
   row["mean of tags"] = mean(seen!).toFixed(3);
