@@ -14,5 +14,6 @@
  */
 export type * from "./backends/backend.ts";
 export * from "./core/mod.ts";
+export * from "./schedules/mod.ts";
 export { localFolder, memoryFolder, type ModelFolder } from "./weights/model_folder.ts";
 export { createPipeline, type CreatePipelineOptions, openModel } from "./presets/create_pipeline.ts";

@@ -9,7 +9,9 @@
  * ```
  */
 import type { Denoiser, Sampler } from "../core/sampler.ts";
-import { createSchedule, type NoiseLevel } from "../core/schedule.ts";
+import { runSampler } from "../core/run_sampler.ts";
+import type { NoiseLevel } from "../core/schedule.ts";
+import { createSchedule } from "../schedules/ddpm.ts";
 import { torchNoise } from "../core/torch_noise.ts";
 import { type SamplerEntry, SAMPLERS } from "../samplers/registry.ts";
 import { type Line, logLogChart } from "./samplers_chart.ts";
@@ -153,7 +155,7 @@ async function run(sampler: Sampler, points: number) {
   };
   const noise = torchNoise(1).normal([points, 2]);
   let end = noise.data;
-  for await (const { latent } of sampler.sample(asking, { noise }, { schedule, noise: { normal } })) {
+  for await (const { latent } of runSampler(sampler, asking, { noise }, { schedule, noise: { normal } })) {
     end = latent.data;
   }
   return { end, evaluations: asked.length, first: asked[0]!, stochastic };

@@ -74,7 +74,7 @@ export class GuidedDenoiser implements AsyncDisposable {
       Object.assign(outputs, await this.#evaluate(batch, latent, at.timestep));
     }
     signal?.throwIfAborted();
-    return parameterise(guidance.combine(outputs), latent, at, schedule.config.predictionType);
+    return parameterise(guidance.combine(outputs), latent, at, schedule.prediction);
   };
 
   /** What this step's passes are bound to. */

@@ -5,7 +5,7 @@ import { type Image, toPixels } from "./image.ts";
 import type { Model } from "./model.ts";
 import type { Noise } from "./noise.ts";
 import type { Vae } from "./parts.ts";
-import type { SamplerStart, SamplerStep } from "./sampler.ts";
+import type { SamplerStart, SamplerStep } from "./run_sampler.ts";
 import { concatChannels, concatRows, type Latent, type Tensor } from "./tensor.ts";
 import { rowNoise, torchNoise } from "./torch_noise.ts";
 

@@ -105,14 +105,14 @@ export interface Run {
  */
 export function planRun(options: ReadOptions, model: Model): Run {
   const sampler = options.sampler ?? model.sampler;
-  const kind = sampler.trainedFor ?? BASE;
+  const kind = sampler.needs ?? BASE;
   if (!model.unets.has(kind)) {
     const kinds = [...model.unets.keys()].join(", ");
     throw new TypeError(
       `Cannot sample "${model.name}" with ${sampler.name}: it needs weights trained for "${kind}", the model has ${kinds}.`,
     );
   }
-  const steps = whole("steps", options.steps ?? sampler.steps, 1, model.schedule.config.trainTimesteps);
+  const steps = whole("steps", options.steps ?? sampler.steps, 1, model.schedule.last + 1);
   const guidance = inRange("guidance", options.guidance ?? sampler.guidance ?? model.guidanceScale, 0, 1000);
   const { image, mask, control = [] } = options;
   const size = image === undefined ? { width: model.size, height: model.size } : pictureSize(image);

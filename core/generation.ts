@@ -5,7 +5,7 @@
  */
 import type { Image } from "./image.ts";
 import type { PromptSyntax } from "./parts.ts";
-import type { SamplerStep } from "./sampler.ts";
+import type { SamplerStep } from "./run_sampler.ts";
 import type { Latent } from "./tensor.ts";
 
 /** How a picture was made, enough to make it again. */

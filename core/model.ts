@@ -9,7 +9,7 @@ import type { Control, TextEncoder, Unet, UnetConfig, Vae } from "./parts.ts";
 import type { Sampler } from "./sampler.ts";
 import type { Schedule } from "./schedule.ts";
 
-/** The kind of ordinary weights, which every sampler without `trainedFor` runs on. */
+/** The kind of ordinary weights, which every sampler without `needs` runs on. */
 export const BASE = "base";
 
 /** One of a model's UNets. Its configuration is known before it is loaded. */
@@ -28,7 +28,7 @@ export interface Model {
   readonly backend: string;
   /** Prompts to conditioning. */
   readonly textEncoder: LazyPart<TextEncoder>;
-  /** UNets by what they were trained for: {@linkcode BASE}, or a sampler's `trainedFor`. */
+  /** UNets by what they were trained for: {@linkcode BASE}, or a sampler's `needs`. */
   readonly unets: ReadonlyMap<string, ModelUnet>;
   /** Latents to pictures and back. */
   readonly vae: LazyPart<Vae>;

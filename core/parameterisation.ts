@@ -1,5 +1,5 @@
 /**
- * From a raw network output to the clean latent and the noise, and back: the three parameterisations.
+ * From a raw network output to the clean latent and the noise, and back: the four parameterisations.
  *
  * @module
  */
@@ -43,6 +43,14 @@ export function parameterise(
       for (let i = 0; i < z.length; i++) {
         x0[i] = alpha * z[i]! - sigma * out[i]!;
         result.data[i] = alpha * out[i]! + sigma * z[i]!;
+      }
+      return { raw, x0: { data: x0, shape }, epsilon: result };
+    }
+    case "flow_prediction": { // v = ε − x0 and z = α·x0 + σ·ε, solved for both
+      const x0 = new Float32Array(z.length);
+      for (let i = 0; i < z.length; i++) {
+        x0[i] = (z[i]! - sigma * out[i]!) / (alpha + sigma);
+        result.data[i] = (z[i]! + alpha * out[i]!) / (alpha + sigma);
       }
       return { raw, x0: { data: x0, shape }, epsilon: result };
     }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { maxAbsDifference } from "../tests/_fixtures.ts";
 import { addNoise, parameterise } from "./parameterisation.ts";
-import { noiseLevel } from "./schedule.ts";
+import { noiseLevel } from "../schedules/ddpm.ts";
 import { torchNoise } from "./torch_noise.ts";
 
 const shape = [2, 3];

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Events, testModel } from "./_test_model.ts";
+import { type Events, testModel } from "../tests/_plain_model.ts";
 import { LazyPart } from "./lazy_part.ts";
 import type { Model } from "./model.ts";
 import type { Pass, TextEncoder } from "./parts.ts";

@@ -26,9 +26,8 @@ import type { LazyPart } from "./lazy_part.ts";
 import { BackendUnavailableError, UnsupportedModelError } from "./errors.ts";
 import type { LoraInput, Model } from "./model.ts";
 import { Queue } from "./queue.ts";
-import { firstStep } from "./schedule.ts";
 import type { Encoded, LoadNeeds } from "./parts.ts";
-import type { SamplerStep } from "./sampler.ts";
+import { planSampling, runSampler, type SamplerStep } from "./run_sampler.ts";
 import type { Latent, Tensor } from "./tensor.ts";
 
 /** Options of {@linkcode Pipeline}. */
@@ -140,8 +139,10 @@ export class Pipeline implements AsyncDisposable {
         ...concat !== undefined && { concat },
         ...signal !== undefined && { signal },
       }, run.batchSize);
-      denoiser.progress = { index: 0, steps: run.steps - firstStep(run.steps, start.strength) };
-      const steps = run.sampler.sample(denoiser.denoise, start, {
+      const sampling = { schedule, steps: run.steps };
+      const { plan, first } = planSampling(run.sampler, start, sampling);
+      denoiser.progress = { index: 0, steps: plan.transitions.length - first };
+      const steps = runSampler(run.sampler, denoiser.denoise, start, {
         schedule,
         noise,
         steps: run.steps,

@@ -1,6 +1,6 @@
 /** What must not break a pipeline: a lost device, a signal at any moment, pictures that are none. */
 import assert from "node:assert/strict";
-import { type Events, testModel } from "./_test_model.ts";
+import { type Events, testModel } from "../tests/_plain_model.ts";
 import { BackendUnavailableError } from "./errors.ts";
 import type { GenerateOptions } from "./generate_options.ts";
 import type { Image } from "./image.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Events, plainSampler, testModel } from "./_test_model.ts";
+import { type Events, plainSampler, testModel } from "../tests/_plain_model.ts";
 import type { GenerateOptions } from "./generate_options.ts";
 import { Pipeline } from "./pipeline.ts";
 
@@ -203,7 +203,7 @@ const impossible: readonly (readonly [string, Partial<GenerateOptions>, RegExp])
   ],
   [
     "a sampler that the weights are not made for",
-    { sampler: { ...plainSampler, trainedFor: "ufogen" } },
+    { sampler: { ...plainSampler, needs: "ufogen" } },
     /"ufogen", the model has base/,
   ],
   ["as many negative prompts as nothing", { negativePrompt: ["a", "b"] }, /2 negative prompts for 1 prompts/],

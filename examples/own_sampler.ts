@@ -1,5 +1,12 @@
 // A sampler of one's own, on data whose best denoiser is known: deno run examples/own_sampler.ts
-import { createSchedule, type Denoiser, parameterise, type Sampler, torchNoise } from "@mobile-diffusion/sdk";
+import {
+  createSchedule,
+  type Denoiser,
+  parameterise,
+  runSampler,
+  type Sampler,
+  torchNoise,
+} from "@mobile-diffusion/sdk";
 import { weightedSum } from "@mobile-diffusion/sdk/samplers";
 
 /** DDIM on timesteps that crowd towards the end, where pictures get their detail: t = (T − 1) · (1 − i/n)². */
@@ -7,16 +14,20 @@ function quadratic(count = 50): Sampler {
   return {
     name: "quadratic",
     steps: count,
-    async *sample(denoise, { noise }, { schedule, steps = count, signal }) {
-      const last = schedule.config.trainTimesteps - 1;
-      const timesteps = Array.from({ length: steps }, (_, i) => Math.round(last * (1 - i / steps) ** 2));
-      let z = noise;
-      for (const [index, timestep] of timesteps.entries()) {
+    plan(schedule, steps) {
+      const levels = Array.from(
+        { length: steps },
+        (_, i) => schedule.at(Math.round(schedule.last * (1 - i / steps) ** 2)),
+      );
+      const transitions = levels.map((from, i) => ({ from, to: levels[i + 1] ?? schedule.at(-1) }));
+      return { transitions, startScale: 1 };
+    },
+    async *sample(denoise, { latent: z, plan, first }, { signal }) {
+      for (const { from, to } of plan.transitions.slice(first)) {
         signal?.throwIfAborted();
-        const to = schedule.at(timesteps[index + 1] ?? -1);
-        const { x0, epsilon } = await denoise(z, schedule.at(timestep));
+        const { x0, epsilon } = await denoise(z, from);
         z = weightedSum([to.alpha, x0], [to.sigma, epsilon]);
-        z = (yield { index, steps, timestep, latent: z, level: to, x0 }) ?? z;
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };
@@ -32,7 +43,7 @@ const gaussian: Denoiser = (z, at) => {
 const schedule = createSchedule({ rescaleBetasZeroSnr: true, predictionType: "sample" }); // begins with noise only
 const start = { noise: torchNoise(7).normal([1, 10_000]) };
 let samples = start.noise.data;
-for await (const step of quadratic().sample(gaussian, start, { schedule, noise: torchNoise(8) })) {
+for await (const step of runSampler(quadratic(), gaussian, start, { schedule, noise: torchNoise(8) })) {
   samples = step.latent.data;
 }
 const mean = samples.reduce((sum, value) => sum + value, 0) / samples.length;

@@ -9,7 +9,7 @@ const pictures: Image[] = [];
 for (const { name, paper, steps: usual, create } of SAMPLERS) {
   const steps = Math.min(usual, 50); // DDPM's thousand take a while
   const sampler = create({ steps });
-  if (!pipeline.model.unets.has(sampler.trainedFor ?? BASE)) continue;
+  if (!pipeline.model.unets.has(sampler.needs ?? BASE)) continue;
   const { images, milliseconds } = await pipeline.generate({
     prompt: "a red house at sunset",
     sampler,

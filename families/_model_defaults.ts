@@ -1,7 +1,7 @@
 /** What a model's `scheduler_config.json` decides: schedule and sampler. */
 import type { Model } from "../core/model.ts";
-import { createSchedule } from "../core/schedule.ts";
-import { readScheduleConfig } from "../core/schedule_config.ts";
+import { createSchedule } from "../schedules/ddpm.ts";
+import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
 import type { Json } from "../weights/model_folder.ts";
 import type { OpenModelOptions } from "./open_options.ts";

@@ -7,8 +7,8 @@ import type { Schedule } from "../core/schedule.ts";
  *
  * @throws {RangeError} If `steps` is not a whole number from 1 to `originalSteps`.
  */
-export function consistencyTimesteps({ config }: Schedule, steps: number, originalSteps: number): number[] {
-  const { trainTimesteps: T } = config;
+export function consistencyTimesteps({ last }: Schedule, steps: number, originalSteps: number): number[] {
+  const T = last + 1;
   if (!Number.isInteger(originalSteps) || originalSteps < 1 || originalSteps > T) {
     throw new RangeError(
       `Cannot sample: originalSteps is ${originalSteps}, expected a whole number from 1 to ${T}.`,

@@ -5,8 +5,8 @@
  * epsilon, DPM-Solver++ (2022, equation 9) for x0. The two are one formula with α and σ exchanged and h negated.
  */
 import type { NoiseLevel } from "../core/schedule.ts";
-import { lambdaOf } from "../core/schedule_sigmas.ts";
 import type { Latent, Tensor } from "../core/tensor.ts";
+import { lambdaOf } from "./_levels.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** A network output, x0 or epsilon, and the level at which it was asked. */

@@ -4,13 +4,13 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import { strideTransitions, type TimestepOptions } from "../core/schedule_levels.ts";
-import { begin, checkEta, stepsOf } from "./_run.ts";
-import { limit, noiseBeside } from "./_x0.ts";
+import type { LevelOptions } from "../core/schedule.ts";
+import { noiseBeside } from "./_levels.ts";
+import { checkEta, stepsOf } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode ddim}. */
-export interface DdimOptions extends TimestepOptions {
+export interface DdimOptions extends Pick<LevelOptions, "spacing" | "timesteps"> {
   /** Number of steps, 1 … T. @default {50} */
   readonly steps?: number;
   /** Share of fresh noise, 0 (none, an ODE) … 1 (as much as DDPM). @default {0} */
@@ -33,24 +33,24 @@ export interface DdimOptions extends TimestepOptions {
 export function ddim(options: DdimOptions = {}): Sampler {
   const { eta = 0, useClippedModelOutput = false } = options;
   checkEta("ddim", eta);
-  const asked = stepsOf(options, 50);
+  const steps = stepsOf(options, 50);
   return {
     name: "ddim",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
-      const { run, latent } = begin(start, strideTransitions(schedule, steps, options));
+    steps,
+    plan: (schedule, steps) => schedule.plan("stride", steps, options),
+    async *sample(denoise, { latent, plan: { transitions }, first }, { noise, signal, clip }) {
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const { from, to } of transitions.slice(first)) {
         signal?.throwIfAborted();
         const denoised = await denoise(z, from);
-        const x0 = limit(denoised.x0, schedule);
+        const x0 = clip(denoised.x0);
         const epsilon = useClippedModelOutput ? noiseBeside(x0, z, from) : denoised.epsilon;
         const variance = (to.sigma / from.sigma) ** 2 * (1 - (from.alpha / to.alpha) ** 2);
         const s = eta * Math.sqrt(Math.max(variance, 0));
         z = weightedSum([to.alpha, x0], [Math.sqrt(Math.max(to.sigma ** 2 - s ** 2, 0)), epsilon]);
         if (s > 0) z = weightedSum([1, z], [s, noise.normal(z.shape)]);
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };

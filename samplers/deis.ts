@@ -5,11 +5,11 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import type { SigmaOptions } from "../core/schedule_levels.ts";
+import type { LevelOptions } from "../core/schedule.ts";
 import { dpmpp2m } from "./dpmpp_2m.ts";
 
 /** Options of {@linkcode deis}. */
-export interface DeisOptions extends SigmaOptions {
+export interface DeisOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
   /** Number of steps, 1 … T − 1. @default {25} */
   readonly steps?: number;
   /** Order of the solver. @default {2} */

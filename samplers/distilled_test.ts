@@ -1,8 +1,9 @@
 /** What the samplers for distilled networks promise beyond the suite: diffusers has neither, so no reference exists. */
 import assert from "node:assert/strict";
 import { parameterise } from "../core/parameterisation.ts";
-import type { Denoiser, SamplerStep } from "../core/sampler.ts";
-import { createSchedule } from "../core/schedule.ts";
+import { runSampler, type SamplerStep } from "../core/run_sampler.ts";
+import type { Denoiser } from "../core/sampler.ts";
+import { createSchedule } from "../schedules/ddpm.ts";
 import type { Latent } from "../core/tensor.ts";
 import { torchNoise } from "../core/torch_noise.ts";
 import { maxAbsDifference } from "../tests/_fixtures.ts";
@@ -40,8 +41,8 @@ Deno.test("progressive distillation visits the student's grid and is DDIM on it"
   for (const [steps, grid] of Object.entries(grids)) {
     const [asked, same]: [number[], number[]] = [[], []];
     const options = { schedule, noise: SILENT, steps: Number(steps) };
-    const mine = await collect(progressiveDistillation().sample(network(asked), start, options));
-    const others = await collect(ddim({ spacing: "trailing" }).sample(network(same), start, options));
+    const mine = await collect(runSampler(progressiveDistillation(), network(asked), start, options));
+    const others = await collect(runSampler(ddim({ spacing: "trailing" }), network(same), start, options));
     assert.deepEqual(asked, grid);
     assert.deepEqual(mine.map(({ latent }) => latent.data), others.map(({ latent }) => latent.data));
   }
@@ -50,7 +51,7 @@ Deno.test("progressive distillation visits the student's grid and is DDIM on it"
 Deno.test("progressive distillation ends at x0, on schedules too that end with noise", async () => {
   const noisy = createSchedule({ setAlphaToOne: false });
   const steps = await collect(
-    progressiveDistillation().sample(network([]), start, { schedule: noisy, noise: SILENT }),
+    runSampler(progressiveDistillation(), network([]), start, { schedule: noisy, noise: SILENT }),
   );
   const { latent, x0, level } = steps.at(-1)!;
   assert.deepEqual(latent.data, x0.data);
@@ -65,31 +66,35 @@ Deno.test("progressive distillation refuses steps that it was not distilled to",
         `Cannot sample a progressively distilled model in ${steps} steps: expected 1, 2, 4, 8, 16 or 32.`,
     });
   }
-  const run = progressiveDistillation().sample(network([]), start, { schedule, noise: SILENT, steps: 5 });
+  const run = runSampler(progressiveDistillation(), network([]), start, {
+    schedule,
+    noise: SILENT,
+    steps: 5,
+  });
   await assert.rejects(run.next(), RangeError);
 });
 
 Deno.test("UFOGen visits the authors' timesteps", async () => {
   for (const [steps, grid] of [[1, [999]], [2, [999, 499]], [4, [999, 749, 499, 249]]] as const) {
     const asked: number[] = [];
-    await collect(ufogen({ steps }).sample(network(asked), start, { schedule, noise: torchNoise(2) }));
+    await collect(runSampler(ufogen({ steps }), network(asked), start, { schedule, noise: torchNoise(2) }));
     assert.deepEqual(asked, grid);
   }
-  const run = ufogen().sample(network([]), start, { schedule, noise: SILENT, steps: 1000 });
+  const run = runSampler(ufogen(), network([]), start, { schedule, noise: SILENT, steps: 1000 });
   await assert.rejects(run.next(), /in 1000 steps: expected a whole number from 1 to 999/);
 });
 
 Deno.test("one step of UFOGen is the product 14.648819 x − 14.614647 epsilon, and draws no noise", async () => {
   const epsilon: Latent = torchNoise(3).normal(shape);
   const denoise: Denoiser = (z, at) => Promise.resolve(parameterise(epsilon, z, at, "epsilon"));
-  const [step] = await collect(ufogen().sample(denoise, start, { schedule, noise: SILENT }));
+  const [step] = await collect(runSampler(ufogen(), denoise, start, { schedule, noise: SILENT }));
   const expected = start.noise.data.map((x, i) => 14.648819 * x - 14.614647 * epsilon.data[i]!);
   assert.ok(maxAbsDifference(step!.latent.data, expected) < 1e-5); // factors of eight digits, values up to 50
 });
 
 Deno.test("UFOGen diffuses its x0 again with fresh noise, in the order of its steps", async () => {
   const steps = await collect(
-    ufogen({ steps: 4 }).sample(network([]), start, { schedule, noise: torchNoise(2) }),
+    runSampler(ufogen({ steps: 4 }), network([]), start, { schedule, noise: torchNoise(2) }),
   );
   const noise = torchNoise(2);
   for (const { latent, x0, level } of steps.slice(0, -1)) {

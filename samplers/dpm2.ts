@@ -5,11 +5,11 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import type { SigmaOptions } from "../core/schedule_levels.ts";
+import type { LevelOptions } from "../core/schedule.ts";
 import { dpm2Ancestral } from "./dpm2_ancestral.ts";
 
 /** Options of {@linkcode dpm2}. */
-export interface Dpm2Options extends SigmaOptions {
+export interface Dpm2Options extends Omit<LevelOptions, "lambdaMinClipped"> {
   /** Number of steps, 1 … T. @default {20} */
   readonly steps?: number;
 }

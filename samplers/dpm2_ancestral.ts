@@ -6,14 +6,14 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import { type SigmaOptions, sigmaTransitions } from "../core/schedule_levels.ts";
-import { sigmaLevel, sigmaOf, timestepOfSigma, trainingSigmas } from "../core/schedule_sigmas.ts";
-import { begin, checkEta, stepsOf } from "./_run.ts";
-import { ancestral, fromSigmaSpace, initialNoiseScale, toSigmaSpace } from "./_sigma_space.ts";
+import type { LevelOptions, Schedule, Transition } from "../core/schedule.ts";
+import { eulerStep, isSilent, sigmaOf } from "./_levels.ts";
+import { checkEta, stepsOf } from "./_options.ts";
+import { ancestral, fromSigmaSpace, toSigmaSpace } from "./_sigma_space.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode dpm2Ancestral}. */
-export interface Dpm2AncestralOptions extends SigmaOptions {
+export interface Dpm2AncestralOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
   /** Number of steps, 1 … T. @default {20} */
   readonly steps?: number;
   /** Share of fresh noise, 0 (none, DPM2) … 1. @default {1} */
@@ -34,34 +34,46 @@ export interface Dpm2AncestralOptions extends SigmaOptions {
 export function dpm2Ancestral(options: Dpm2AncestralOptions = {}): Sampler {
   const { eta = 1 } = options;
   checkEta("dpm2_ancestral", eta);
-  const asked = stepsOf(options, 20);
+  const steps = stepsOf(options, 20);
   return {
     name: "dpm2_ancestral",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
-      const table = trainingSigmas(schedule);
-      const levels = sigmaTransitions(schedule, steps, options);
-      const { run, latent } = begin(start, levels, initialNoiseScale(schedule, options, levels));
+    steps,
+    plan(schedule, steps) {
+      const { transitions, startScale } = schedule.plan("sigmas", steps, options);
+      return { transitions: transitions.map((step) => withMiddle(step, schedule, eta)), startScale };
+    },
+    async *sample(denoise, { latent, plan: { transitions }, first }, { noise, signal }) {
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const { from, to, via } of transitions.slice(first)) {
         signal?.throwIfAborted();
         const sigma = sigmaOf(from);
         const { down, up } = ancestral(sigma, sigmaOf(to), eta);
-        let { x0, epsilon: d } = await denoise(z, from);
+        const denoised = await denoise(z, from);
+        let { x0, epsilon: d } = denoised;
+        const [middle] = via ?? [];
         let x = toSigmaSpace(z, from);
-        if (down > 0) {
-          const between = Math.sqrt(sigma * down);
-          const middle = sigmaLevel(timestepOfSigma(table, between), between);
-          const half = fromSigmaSpace(weightedSum([1, x], [between - sigma, d]), middle);
+        if (middle !== undefined) {
+          const half = fromSigmaSpace(weightedSum([1, x], [sigmaOf(middle) - sigma, d]), middle);
           signal?.throwIfAborted();
           ({ x0, epsilon: d } = await denoise(half, middle));
         }
-        x = weightedSum([1, x], [down - sigma, d]);
+        x = isSilent(from)
+          ? eulerStep(denoised, { alpha: 1, sigma: down })
+          : weightedSum([1, x], [down - sigma, d]);
         if (up > 0) x = weightedSum([1, x], [up, noise.normal(x.shape)]);
         z = fromSigmaSpace(x, to);
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };
+}
+
+/** The step with the level in its middle, in log σ, at which it asks again. */
+function withMiddle(step: Transition, schedule: Schedule, eta: number): Transition {
+  const sigma = sigmaOf(step.from);
+  const { down } = ancestral(sigma, sigmaOf(step.to), eta);
+  return down > 0 && !isSilent(step.from)
+    ? { ...step, via: [schedule.levelOf(Math.sqrt(sigma * down))] }
+    : step;
 }

@@ -5,13 +5,13 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import { type SolverLevelOptions, solverTransitions } from "../core/schedule_levels.ts";
+import type { LevelOptions } from "../core/schedule.ts";
 import { orderOf, type Output, solverStep } from "./_dpm_solver.ts";
-import { begin, stepsOf } from "./_run.ts";
-import { noiseBeside, threshold } from "./_x0.ts";
+import { noiseBeside } from "./_levels.ts";
+import { stepsOf } from "./_options.ts";
 
 /** Options of {@linkcode dpmpp2m}. */
-export interface Dpmpp2mOptions extends SolverLevelOptions {
+export interface Dpmpp2mOptions extends LevelOptions {
   /** Number of steps, 1 … T − 1. @default {25} */
   readonly steps?: number;
   /** Order of the solver: 1 (DDIM), 2 or 3. @default {2} */
@@ -39,24 +39,24 @@ export interface Dpmpp2mOptions extends SolverLevelOptions {
 export function dpmpp2m(options: Dpmpp2mOptions = {}): Sampler {
   const { order = 2, predicts = "x0", solverType = "midpoint", lowerOrderFinal = true } = options;
   const { eulerAtFinal = false, finalSigma = predicts === "x0" ? "zero" : "sigma_min" } = options;
-  const asked = stepsOf(options, 25);
+  const steps = stepsOf(options, 25);
   return {
     name: "dpmpp_2m",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, steps = asked, signal }) {
-      const { run, latent } = begin(start, solverTransitions(schedule, steps, { ...options, finalSigma }));
+    steps,
+    plan: (schedule, steps) => schedule.plan("solver", steps, { ...options, finalSigma }),
+    async *sample(denoise, { latent, plan: { transitions }, first }, { signal, threshold }) {
       const outputs: Output[] = []; // newest first
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const [index, { from, to }] of transitions.slice(first).entries()) {
         signal?.throwIfAborted();
-        const x0 = threshold((await denoise(z, from)).x0, schedule);
+        const x0 = threshold((await denoise(z, from)).x0);
         outputs.unshift({ value: predicts === "x0" ? x0 : noiseBeside(x0, z, from), at: from });
-        const place = { index, left: run.length - 1 - index, steps, to };
+        const place = { index, left: transitions.length - 1 - first - index, steps: transitions.length, to };
         outputs.splice(order);
         const used = outputs.slice(0, orderOf(place, { order, lowerOrderFinal, eulerAtFinal }));
         z = solverStep(z, { from, to }, used, { predicts, solverType });
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };

@@ -5,15 +5,14 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import { type SolverLevelOptions, solverTransitions } from "../core/schedule_levels.ts";
-import { lambdaOf } from "../core/schedule_sigmas.ts";
+import type { LevelOptions } from "../core/schedule.ts";
 import { orderOf, type Output, solverStep } from "./_dpm_solver.ts";
-import { begin, checkEta, stepsOf } from "./_run.ts";
-import { threshold } from "./_x0.ts";
+import { lambdaOf } from "./_levels.ts";
+import { checkEta, stepsOf } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode dpmpp2mSde}. */
-export interface Dpmpp2mSdeOptions extends SolverLevelOptions {
+export interface Dpmpp2mSdeOptions extends LevelOptions {
   /** Number of steps, 1 … T − 1. @default {25} */
   readonly steps?: number;
   /** Order of the solver: 1, 2, or 3 (k-diffusion's 3M SDE). @default {2} */
@@ -43,21 +42,21 @@ export function dpmpp2mSde(options: Dpmpp2mSdeOptions = {}): Sampler {
   const { order = 2, eta = 1, solverType = "midpoint", lowerOrderFinal = true, eulerAtFinal = false } =
     options;
   checkEta("dpmpp_2m_sde", eta);
-  const asked = stepsOf(options, 25);
+  const steps = stepsOf(options, 25);
   return {
     name: "dpmpp_2m_sde",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
-      const { run, latent } = begin(start, solverTransitions(schedule, steps, options));
+    steps,
+    plan: (schedule, steps) => schedule.plan("solver", steps, options),
+    async *sample(denoise, { latent, plan: { transitions }, first }, { noise, signal, threshold }) {
       const outputs: Output[] = []; // newest first
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const [index, { from, to }] of transitions.slice(first).entries()) {
         signal?.throwIfAborted();
-        const x0 = threshold((await denoise(z, from)).x0, schedule);
+        const x0 = threshold((await denoise(z, from)).x0);
         outputs.unshift({ value: x0, at: from });
         outputs.splice(order);
-        const place = { index, left: run.length - 1 - index, steps, to };
+        const place = { index, left: transitions.length - 1 - first - index, steps: transitions.length, to };
         const used = outputs.slice(0, orderOf(place, { order, lowerOrderFinal, eulerAtFinal }));
         z = solverStep(z, { from, to }, used, { predicts: "x0", solverType, eta });
         const h = lambdaOf(to) - lambdaOf(from);
@@ -65,7 +64,7 @@ export function dpmpp2mSde(options: Dpmpp2mSdeOptions = {}): Sampler {
           const s = to.sigma * Math.sqrt(-Math.expm1(-2 * eta * h));
           z = weightedSum([1, z], [s, noise.normal(z.shape)]);
         }
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };

@@ -4,15 +4,16 @@
  *
  * @module
  */
+import { addNoise } from "../core/parameterisation.ts";
 import type { Sampler } from "../core/sampler.ts";
-import { type SigmaOptions, sigmaTransitions } from "../core/schedule_levels.ts";
-import { sigmaOf } from "../core/schedule_sigmas.ts";
-import { begin, stepsOf } from "./_run.ts";
-import { fromSigmaSpace, initialNoiseScale, toSigmaSpace } from "./_sigma_space.ts";
+import type { LevelOptions } from "../core/schedule.ts";
+import { eulerStep, isSilent, sigmaOf } from "./_levels.ts";
+import { stepsOf } from "./_options.ts";
+import { fromSigmaSpace, toSigmaSpace } from "./_sigma_space.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode euler}. */
-export interface EulerOptions extends SigmaOptions {
+export interface EulerOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
   /** Number of steps, 1 … T. @default {30} */
   readonly steps?: number;
   /** Noise added before each step, S_churn, 0 (none, an ODE) or more. @default {0} */
@@ -23,6 +24,8 @@ export interface EulerOptions extends SigmaOptions {
   readonly churnMax?: number;
   /** Scale of that noise, S_noise. @default {1} */
   readonly churnNoise?: number;
+  /** Whether each step keeps x0 alone and adds fresh noise, for few-step models distilled so. @default {false} */
+  readonly stochastic?: boolean;
 }
 
 /**
@@ -35,30 +38,35 @@ export interface EulerOptions extends SigmaOptions {
  * ```
  */
 export function euler(options: EulerOptions = {}): Sampler {
-  const { churn = 0, churnMin = 0, churnMax = Infinity, churnNoise = 1 } = options;
-  const asked = stepsOf(options, 30);
+  const { churn = 0, churnMin = 0, churnMax = Infinity, churnNoise = 1, stochastic = false } = options;
+  const steps = stepsOf(options, 30);
   return {
     name: "euler",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
-      const levels = sigmaTransitions(schedule, steps, options);
-      const { run, latent } = begin(start, levels, initialNoiseScale(schedule, options, levels));
+    steps,
+    plan: (schedule, steps) => schedule.plan("sigmas", steps, options),
+    async *sample(denoise, { latent, plan: { transitions }, first }, { noise, signal }) {
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const { from, to } of transitions.slice(first)) {
         signal?.throwIfAborted();
-        const { x0, epsilon: d } = await denoise(z, from);
+        const denoised = await denoise(z, from);
+        const { x0, epsilon: d } = denoised;
         const sigma = sigmaOf(from);
-        const gamma = sigma >= churnMin && sigma <= churnMax ? Math.min(churn / steps, Math.SQRT2 - 1) : 0;
+        const churned = sigma >= churnMin && sigma <= churnMax && sigma < Infinity;
+        const gamma = churned ? Math.min(churn / transitions.length, Math.SQRT2 - 1) : 0;
         const sigmaHat = sigma * (1 + gamma);
-        let x = toSigmaSpace(z, from);
-        if (gamma > 0) {
-          const scale = churnNoise * Math.sqrt(sigmaHat ** 2 - sigma ** 2);
-          x = weightedSum([1, x], [scale, noise.normal(x.shape)]);
+        if (stochastic) z = addNoise(x0, noise.normal(z.shape), to);
+        else if (gamma === 0 && isSilent(from)) z = eulerStep(denoised, to);
+        else {
+          let x = toSigmaSpace(z, from);
+          if (gamma > 0) {
+            const scale = churnNoise * Math.sqrt(sigmaHat ** 2 - sigma ** 2);
+            x = weightedSum([1, x], [scale, noise.normal(x.shape)]);
+          }
+          x = weightedSum([1, x], [sigmaOf(to) - sigmaHat, d]);
+          z = fromSigmaSpace(x, to);
         }
-        x = weightedSum([1, x], [sigmaOf(to) - sigmaHat, d]);
-        z = fromSigmaSpace(x, to);
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };

@@ -5,14 +5,14 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import { type SigmaOptions, sigmaTransitions } from "../core/schedule_levels.ts";
-import { sigmaOf } from "../core/schedule_sigmas.ts";
-import { begin, checkEta, stepsOf } from "./_run.ts";
-import { ancestral, fromSigmaSpace, initialNoiseScale, toSigmaSpace } from "./_sigma_space.ts";
+import type { LevelOptions } from "../core/schedule.ts";
+import { eulerStep, isSilent, sigmaOf } from "./_levels.ts";
+import { checkEta, stepsOf } from "./_options.ts";
+import { ancestral, fromSigmaSpace, toSigmaSpace } from "./_sigma_space.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode eulerAncestral}. */
-export interface EulerAncestralOptions extends SigmaOptions {
+export interface EulerAncestralOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
   /** Number of steps, 1 … T. @default {30} */
   readonly steps?: number;
   /** Share of fresh noise, 0 (none, Euler) … 1. @default {1} */
@@ -33,23 +33,25 @@ export interface EulerAncestralOptions extends SigmaOptions {
 export function eulerAncestral(options: EulerAncestralOptions = {}): Sampler {
   const { eta = 1 } = options;
   checkEta("euler_ancestral", eta);
-  const asked = stepsOf(options, 30);
+  const steps = stepsOf(options, 30);
   return {
     name: "euler_ancestral",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
-      const levels = sigmaTransitions(schedule, steps, options);
-      const { run, latent } = begin(start, levels, initialNoiseScale(schedule, options, levels));
+    steps,
+    plan: (schedule, steps) => schedule.plan("sigmas", steps, options),
+    async *sample(denoise, { latent, plan: { transitions }, first }, { noise, signal }) {
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const { from, to } of transitions.slice(first)) {
         signal?.throwIfAborted();
-        const { x0, epsilon: d } = await denoise(z, from);
+        const denoised = await denoise(z, from);
+        const { x0, epsilon: d } = denoised;
         const { down, up } = ancestral(sigmaOf(from), sigmaOf(to), eta);
-        let x = weightedSum([1, toSigmaSpace(z, from)], [down - sigmaOf(from), d]);
+        let x = isSilent(from)
+          ? eulerStep(denoised, { alpha: 1, sigma: down })
+          : weightedSum([1, toSigmaSpace(z, from)], [down - sigmaOf(from), d]);
         if (up > 0) x = weightedSum([1, x], [up, noise.normal(x.shape)]);
         z = fromSigmaSpace(x, to);
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };

@@ -5,14 +5,14 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import { type SigmaOptions, sigmaTransitions } from "../core/schedule_levels.ts";
-import { sigmaOf } from "../core/schedule_sigmas.ts";
-import { begin, stepsOf } from "./_run.ts";
-import { fromSigmaSpace, initialNoiseScale, toSigmaSpace } from "./_sigma_space.ts";
+import type { LevelOptions } from "../core/schedule.ts";
+import { eulerStep, isSilent, sigmaOf } from "./_levels.ts";
+import { stepsOf } from "./_options.ts";
+import { fromSigmaSpace, toSigmaSpace } from "./_sigma_space.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode heun}. */
-export interface HeunOptions extends SigmaOptions {
+export interface HeunOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
   /** Number of steps, 1 … T. @default {20} */
   readonly steps?: number;
 }
@@ -27,28 +27,29 @@ export interface HeunOptions extends SigmaOptions {
  * ```
  */
 export function heun(options: HeunOptions = {}): Sampler {
-  const asked = stepsOf(options, 20);
+  const steps = stepsOf(options, 20);
   return {
     name: "heun",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, steps = asked, signal }) {
-      const levels = sigmaTransitions(schedule, steps, options);
-      const { run, latent } = begin(start, levels, initialNoiseScale(schedule, options, levels));
+    steps,
+    plan: (schedule, steps) => schedule.plan("sigmas", steps, options),
+    async *sample(denoise, { latent, plan: { transitions }, first }, { signal }) {
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const { from, to } of transitions.slice(first)) {
         signal?.throwIfAborted();
         const dt = sigmaOf(to) - sigmaOf(from);
         const x = toSigmaSpace(z, from);
-        let { x0, epsilon: d } = await denoise(z, from);
-        z = fromSigmaSpace(weightedSum([1, x], [dt, d]), to);
-        if (to.sigma > 0) {
+        const denoised = await denoise(z, from);
+        let { x0 } = denoised;
+        const { epsilon: d } = denoised;
+        z = isSilent(from) ? eulerStep(denoised, to) : fromSigmaSpace(weightedSum([1, x], [dt, d]), to);
+        if (to.sigma > 0 && !isSilent(from)) {
           signal?.throwIfAborted();
           const next = await denoise(z, to);
           z = fromSigmaSpace(weightedSum([1, x], [dt / 2, d], [dt / 2, next.epsilon]), to);
           x0 = next.x0;
         }
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };

@@ -6,14 +6,13 @@
  */
 import { addNoise } from "../core/parameterisation.ts";
 import type { Sampler } from "../core/sampler.ts";
-import { CLEAN, type TimestepOptions, timestepTransitions } from "../core/schedule_levels.ts";
+import type { LevelOptions } from "../core/schedule.ts";
 import { consistencyTimesteps } from "./_consistency_timesteps.ts";
-import { begin, stepsOf } from "./_run.ts";
-import { limit } from "./_x0.ts";
+import { stepsOf, variancePreserving } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode lcm}. */
-export interface LcmOptions extends Pick<TimestepOptions, "timesteps"> {
+export interface LcmOptions extends Pick<LevelOptions, "timesteps"> {
   /** Number of steps, 1 … `originalSteps`. @default {4} */
   readonly steps?: number;
   /** Number of steps of the solver that the model was distilled with; the timesteps are some of its. @default {50} */
@@ -36,24 +35,27 @@ const SIGMA_DATA = 0.5;
  */
 export function lcm(options: LcmOptions = {}): Sampler {
   const { originalSteps = 50, timestepScaling = 10 } = options;
-  const asked = stepsOf(options, 4);
+  const steps = stepsOf(options, 4);
   return {
     name: "lcm",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
+    meantFor: "lcm",
+    steps,
+    plan(schedule, steps) {
       const timesteps = options.timesteps ?? consistencyTimesteps(schedule, steps, originalSteps);
-      const { run, latent } = begin(start, timestepTransitions(schedule, steps, { timesteps, final: CLEAN }));
+      return variancePreserving("lcm", schedule.plan("timesteps", steps, { timesteps }));
+    },
+    async *sample(denoise, { latent, plan: { transitions }, first }, { noise, signal, clip }) {
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const { from, to } of transitions.slice(first)) {
         signal?.throwIfAborted();
         const denoised = await denoise(z, from);
         const t = timestepScaling * from.timestep;
         const skip = SIGMA_DATA ** 2 / (t ** 2 + SIGMA_DATA ** 2);
         const out = t / Math.sqrt(t ** 2 + SIGMA_DATA ** 2);
-        const x0 = weightedSum([skip, z], [out, limit(denoised.x0, schedule)]);
-        z = index === run.length - 1 ? x0 : addNoise(x0, noise.normal(x0.shape), to);
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        const x0 = weightedSum([skip, z], [out, clip(denoised.x0)]);
+        z = to.sigma === 0 ? x0 : addNoise(x0, noise.normal(x0.shape), to);
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };

@@ -5,15 +5,15 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import { type SigmaOptions, sigmaTransitions } from "../core/schedule_levels.ts";
-import { sigmaOf } from "../core/schedule_sigmas.ts";
+import type { LevelOptions } from "../core/schedule.ts";
+import { eulerStep, isSilent, sigmaOf } from "./_levels.ts";
+import { stepsOf } from "./_options.ts";
+import { fromSigmaSpace, toSigmaSpace } from "./_sigma_space.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { begin, stepsOf } from "./_run.ts";
-import { fromSigmaSpace, initialNoiseScale, toSigmaSpace } from "./_sigma_space.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode lms}. */
-export interface LmsOptions extends SigmaOptions {
+export interface LmsOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
   /** Number of steps, 1 … T. @default {30} */
   readonly steps?: number;
   /** How many of the newest slopes are used. @default {4} */
@@ -31,28 +31,31 @@ export interface LmsOptions extends SigmaOptions {
  */
 export function lms(options: LmsOptions = {}): Sampler {
   const { order = 4 } = options;
-  const asked = stepsOf(options, 30);
+  const steps = stepsOf(options, 30);
   return {
     name: "lms",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, steps = asked, signal }) {
-      const levels = sigmaTransitions(schedule, steps, options);
-      const { run, latent } = begin(start, levels, initialNoiseScale(schedule, options, levels));
+    steps,
+    plan: (schedule, steps) => schedule.plan("sigmas", steps, options),
+    async *sample(denoise, { latent, plan: { transitions }, first }, { signal }) {
       const slopes: { d: Tensor; sigma: number }[] = []; // newest first
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const { from, to } of transitions.slice(first)) {
         signal?.throwIfAborted();
-        const { x0, epsilon: d } = await denoise(z, from);
-        slopes.unshift({ d, sigma: sigmaOf(from) });
-        slopes.splice(order);
-        const weights = adamsBashforth(slopes.map(({ sigma }) => sigma), sigmaOf(to));
-        const x = weightedSum(
-          [1, toSigmaSpace(z, from)],
-          ...slopes.map(({ d }, i) => [weights[i]!, d] as const),
-        );
-        z = fromSigmaSpace(x, to);
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        const denoised = await denoise(z, from);
+        const { x0, epsilon: d } = denoised;
+        if (isSilent(from)) z = eulerStep(denoised, to); // a slope infinitely far away says nothing later
+        else {
+          slopes.unshift({ d, sigma: sigmaOf(from) });
+          slopes.splice(order);
+          const weights = adamsBashforth(slopes.map(({ sigma }) => sigma), sigmaOf(to));
+          const x = weightedSum(
+            [1, toSigmaSpace(z, from)],
+            ...slopes.map(({ d }, i) => [weights[i]!, d] as const),
+          );
+          z = fromSigmaSpace(x, to);
+        }
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };

@@ -4,15 +4,14 @@
  *
  * @module
  */
-import { parameterise } from "../core/parameterisation.ts";
 import type { Sampler } from "../core/sampler.ts";
-import { runTimesteps, type TimestepOptions } from "../core/schedule_levels.ts";
+import type { LevelOptions, NoiseLevel, Plan, Schedule, Transition } from "../core/schedule.ts";
 import type { Latent, Tensor } from "../core/tensor.ts";
-import { begin, stepsOf } from "./_run.ts";
+import { stepsOf, variancePreserving } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode pndm}. */
-export interface PndmOptions extends Pick<TimestepOptions, "spacing"> {
+export interface PndmOptions extends Pick<LevelOptions, "spacing"> {
   /** Number of steps, 1 … T; 4 … T with the Runge-Kutta warm-up. @default {50} */
   readonly steps?: number;
   /** Whether to leave out the Runge-Kutta warm-up, as Stable Diffusion does (then also called PLMS). @default {true} */
@@ -33,75 +32,100 @@ export interface PndmOptions extends Pick<TimestepOptions, "spacing"> {
  */
 export function pndm(options: PndmOptions = {}): Sampler {
   const { skipPrkSteps = true } = options;
-  const asked = stepsOf(options, 50);
+  const steps = stepsOf(options, 50);
   return {
     name: "pndm",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, steps = asked, signal }) {
-      const spaced = runTimesteps(schedule, steps, options);
-      const stride = Math.floor(schedule.config.trainTimesteps / steps);
-      const visits = skipPrkSteps ? [...spaced.slice(0, 2), ...spaced.slice(1)] : spaced; // the second twice
-      const transitions = visits.slice(0, steps).map((t) => ({
-        from: schedule.at(t),
-        to: schedule.at(t - stride),
-      }));
-      const { run, latent } = begin(start, transitions);
-      const [first, second, ...rest] = visits.slice(steps - run.length);
-      const timesteps = skipPrkSteps ? [first!, ...rest] : [first!, second!, ...rest];
-      const warmUp = skipPrkSteps ? 0 : 3;
-      if (run.length <= warmUp) {
-        throw new RangeError(
-          `Cannot sample in ${run.length} steps with Runge-Kutta steps: expected 4 or more.`,
-        );
-      }
+    steps,
+    plan(schedule, steps, { first = 0 } = {}) {
+      const { transitions } = variancePreserving("pndm", schedule.plan("timesteps", steps, options));
+      const timesteps = transitions.map(({ from }) => from.timestep);
+      if (skipPrkSteps) return plmsPlan(schedule, timesteps, first);
+      if (steps - first > 3) return rungeKuttaPlan(schedule, timesteps, first);
+      throw new RangeError(
+        `Cannot sample in ${steps - first} steps with Runge-Kutta steps: expected 4 or more.`,
+      );
+    },
+    async *sample(denoise, { latent, plan: { transitions }, first }, { signal, read }) {
       let z = latent;
       const outputs: Tensor[] = []; // raw, newest first
 
-      const ask = async (latent: Latent, timestep: number): Promise<Tensor> => {
+      const ask = async (latent: Latent, at: NoiseLevel): Promise<Tensor> => {
         signal?.throwIfAborted();
-        return (await denoise(latent, schedule.at(timestep))).raw;
+        return (await denoise(latent, at)).raw;
       };
-      /** φ of equation 11: from timestep t to s along the noise that `raw` stands for. */
-      const transfer = (raw: Tensor, t: number, s: number) => {
-        const [from, to] = [schedule.at(t), schedule.at(s)];
-        const { x0, epsilon } = parameterise(raw, z, from, schedule.config.predictionType);
-        return { x0, latent: weightedSum([to.alpha, x0], [to.sigma, epsilon]), level: to };
+      /** φ of equation 11: from one level to another along the noise that `raw` stands for. */
+      const transfer = (raw: Tensor, from: NoiseLevel, to: NoiseLevel) => {
+        const { x0, epsilon } = read(raw, z, from);
+        return { x0, latent: weightedSum([to.alpha, x0], [to.sigma, epsilon]) };
       };
-      /** Equation 13, with the midpoint half a step below t once, and half a step above s once. */
-      const rungeKutta = async (t: number, s: number) => {
-        const half = Math.floor(stride / 2);
+      /** Equation 13, with the midpoint half a step below the start once, and half a step above the end once. */
+      const rungeKutta = async (t: NoiseLevel, below: NoiseLevel, above: NoiseLevel, s: NoiseLevel) => {
         const e1 = await ask(z, t);
-        const e2 = await ask(transfer(e1, t, t - half).latent, s + half);
-        const e3 = await ask(transfer(e2, t, s + half).latent, s + half);
+        const e2 = await ask(transfer(e1, t, below).latent, above);
+        const e3 = await ask(transfer(e2, t, above).latent, above);
         const e4 = await ask(transfer(e3, t, s).latent, s);
         outputs.unshift(e1);
         return transfer(weightedSum([1 / 6, e1], [1 / 3, e2], [1 / 3, e3], [1 / 6, e4]), t, s);
       };
       /** A step, and again with the mean of the slopes at both ends. */
-      const improvedEuler = async (t: number, s: number) => {
+      const improvedEuler = async (t: NoiseLevel, below: NoiseLevel, s: NoiseLevel, above: NoiseLevel) => {
         const e1 = await ask(z, t);
-        const e2 = await ask(transfer(e1, t, t - stride).latent, s);
+        const e2 = await ask(transfer(e1, t, below).latent, s);
         outputs.unshift(e1);
-        return transfer(weightedSum([1 / 2, e1], [1 / 2, e2]), s + stride, s);
+        return transfer(weightedSum([1 / 2, e1], [1 / 2, e2]), above, s);
       };
       /** Equation 12. */
-      const multistep = async (t: number) => {
+      const multistep = async (t: NoiseLevel, s: NoiseLevel) => {
         outputs.unshift(await ask(z, t));
         outputs.splice(4);
-        return transfer(adamsBashforth(outputs), t, t - stride);
+        return transfer(adamsBashforth(outputs), t, s);
       };
 
-      for (const [index, timestep] of timesteps.entries()) {
-        const step = index < warmUp
-          ? await rungeKutta(timestep, timesteps[index + 1]!)
-          : index === 0 && second !== undefined
-          ? await improvedEuler(timestep, second)
-          : await multistep(timestep);
-        z = (yield { index, steps: run.length, timestep, ...step }) ?? step.latent;
+      for (const { from, to, via = [] } of transitions.slice(first)) {
+        const [a, b, c] = via;
+        const step = c !== undefined
+          ? await improvedEuler(from, a!, b!, c)
+          : b !== undefined
+          ? await rungeKutta(from, a!, b, to)
+          : await multistep(from, to);
+        z = (yield step) ?? step.latent;
       }
     },
   };
+}
+
+/** Strides, the first of which asks again at the second timestep. */
+function plmsPlan(schedule: Schedule, timesteps: readonly number[], first: number): Plan {
+  const stride = strideOf(schedule, timesteps);
+  const transitions = timesteps.map((t) => strideFrom(schedule, t, stride));
+  const visits = [...timesteps.slice(0, 2), ...timesteps.slice(1)]; // the second twice
+  const [t, s] = visits.slice(first);
+  if (t !== undefined && s !== undefined) {
+    const [from, to] = [schedule.at(t), schedule.at(s)];
+    transitions[first] = { from, to, via: [schedule.at(t - stride), to, schedule.at(s + stride)] };
+  }
+  return { transitions, startScale: 1 };
+}
+
+/** Strides, the first three of which ask at their ends and twice between. */
+function rungeKuttaPlan(schedule: Schedule, timesteps: readonly number[], first: number): Plan {
+  const stride = strideOf(schedule, timesteps);
+  const half = Math.floor(stride / 2);
+  const transitions = timesteps.map((t, i): Transition => {
+    if (i >= first + 3) return strideFrom(schedule, t, stride);
+    const s = timesteps[i + 1]!;
+    return { from: schedule.at(t), to: schedule.at(s), via: [schedule.at(t - half), schedule.at(s + half)] };
+  });
+  return { transitions, startScale: 1 };
+}
+
+function strideOf({ last }: Schedule, { length }: readonly number[]): number {
+  return Math.floor((last + 1) / length);
+}
+
+function strideFrom(schedule: Schedule, t: number, stride: number): Transition {
+  return { from: schedule.at(t), to: schedule.at(t - stride) };
 }
 
 /** The slope of the linear multistep method over one to four of the newest outputs. */

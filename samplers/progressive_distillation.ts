@@ -6,8 +6,6 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import { CLEAN, timestepTransitions } from "../core/schedule_levels.ts";
-import { begin } from "./_run.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode progressiveDistillation}. */
@@ -27,22 +25,23 @@ export interface ProgressiveDistillationOptions {
  * const sampler = progressiveDistillation({ steps: 8 }); // at timesteps 999, 874, 749, 624, 499, 374, 249, 124
  * ```
  */
-export function progressiveDistillation({ steps: asked = 8 }: ProgressiveDistillationOptions = {}): Sampler {
-  checkSteps(asked);
+export function progressiveDistillation({ steps = 8 }: ProgressiveDistillationOptions = {}): Sampler {
+  checkSteps(steps);
   return {
     name: "progressive_distillation",
-    trainedFor: "progressive-distillation",
-    steps: asked,
-    async *sample(denoise, start, { schedule, steps = asked, signal }) {
+    needs: "progressive-distillation",
+    steps,
+    plan(schedule, steps) {
       checkSteps(steps);
-      const levels = timestepTransitions(schedule, steps, { spacing: "trailing", final: CLEAN });
-      const { run, latent } = begin(start, levels);
+      return schedule.plan("timesteps", steps, { spacing: "trailing" });
+    },
+    async *sample(denoise, { latent, plan: { transitions }, first }, { signal }) {
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const { from, to } of transitions.slice(first)) {
         signal?.throwIfAborted();
         const { x0, epsilon } = await denoise(z, from);
         z = weightedSum([to.alpha, x0], [to.sigma, epsilon]);
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };

@@ -110,7 +110,14 @@ export const SAMPLERS: readonly SamplerEntry[] = [
     evaluations: ONCE,
     weights: "any",
     steps: 30,
-    options: { ...SIGMAS, churn: "number", churnMin: "number", churnMax: "number", churnNoise: "number" },
+    options: {
+      ...SIGMAS,
+      churn: "number",
+      churnMin: "number",
+      churnMax: "number",
+      churnNoise: "number",
+      stochastic: "boolean",
+    },
     create: euler,
   },
   {

@@ -5,14 +5,13 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import { type TimestepOptions, timestepTransitions } from "../core/schedule_levels.ts";
+import type { LevelOptions } from "../core/schedule.ts";
 import { consistencyTimesteps } from "./_consistency_timesteps.ts";
-import { begin, checkEta, stepsOf } from "./_run.ts";
-import { limit } from "./_x0.ts";
+import { checkEta, stepsOf, variancePreserving } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode tcd}. */
-export interface TcdOptions extends Pick<TimestepOptions, "timesteps"> {
+export interface TcdOptions extends Pick<LevelOptions, "timesteps"> {
   /** Number of steps, 1 … `originalSteps`. @default {4} */
   readonly steps?: number;
   /** Share of fresh noise, the paper's γ: 0 (deterministic) … 1 (as LCM). @default {0.3} */
@@ -35,27 +34,39 @@ export interface TcdOptions extends Pick<TimestepOptions, "timesteps"> {
 export function tcd(options: TcdOptions = {}): Sampler {
   const { eta = 0.3, originalSteps = 50 } = options;
   checkEta("tcd", eta);
-  const asked = stepsOf(options, 4);
+  const steps = stepsOf(options, 4);
   return {
     name: "tcd",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
+    meantFor: "tcd",
+    steps,
+    plan(schedule, steps) {
       const timesteps = options.timesteps ?? consistencyTimesteps(schedule, steps, originalSteps);
-      const levels = timestepTransitions(schedule, steps, { timesteps, final: schedule.at(0) });
-      const { run, latent } = begin(start, levels);
+      const { transitions, startScale } = variancePreserving(
+        "tcd",
+        schedule.plan("timesteps", steps, { timesteps }),
+      );
+      return {
+        transitions: transitions.map(({ from, to: next }, i) => {
+          const to = i === transitions.length - 1 ? schedule.at(0) : next;
+          return { from, to, via: [schedule.at(Math.floor((1 - eta) * to.timestep))] };
+        }),
+        startScale,
+      };
+    },
+    async *sample(denoise, { latent, plan: { transitions }, first }, { noise, signal, clip }) {
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const { from, to, via } of transitions.slice(first)) {
         signal?.throwIfAborted();
         const { x0: predicted, epsilon } = await denoise(z, from);
-        const x0 = limit(predicted, schedule);
-        const s = schedule.at(Math.floor((1 - eta) * to.timestep)); // below `to`, without fresh noise
+        const x0 = clip(predicted);
+        const s = via![0]!; // below `to`, without fresh noise
         z = weightedSum([s.alpha, x0], [s.sigma, epsilon]);
         if (s.timestep < to.timestep) {
           const ratio = to.alpha / s.alpha;
           z = weightedSum([ratio, z], [Math.sqrt(1 - ratio ** 2), noise.normal(z.shape)]);
         }
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };

@@ -6,9 +6,7 @@
  */
 import { addNoise } from "../core/parameterisation.ts";
 import type { Sampler } from "../core/sampler.ts";
-import { CLEAN, type Transition } from "../core/schedule_levels.ts";
-import type { Schedule } from "../core/schedule.ts";
-import { begin } from "./_run.ts";
+import { CLEAN, type Schedule, type Transition } from "../core/schedule.ts";
 
 /** Options of {@linkcode ufogen}. */
 export interface UfogenOptions {
@@ -25,20 +23,20 @@ export interface UfogenOptions {
  * const sampler = ufogen(); // one step, from timestep 999 to the picture
  * ```
  */
-export function ufogen({ steps: asked = 1 }: UfogenOptions = {}): Sampler {
+export function ufogen({ steps = 1 }: UfogenOptions = {}): Sampler {
   return {
     name: "ufogen",
-    trainedFor: "ufogen",
-    steps: asked,
+    needs: "ufogen",
+    steps,
     guidance: 1,
-    async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
-      const { run, latent } = begin(start, ufogenTransitions(schedule, steps));
+    plan: (schedule, steps) => ({ transitions: ufogenTransitions(schedule, steps), startScale: 1 }),
+    async *sample(denoise, { latent, plan: { transitions }, first }, { noise, signal }) {
       let z = latent;
-      for (const [index, { from, to }] of run.entries()) {
+      for (const { from, to } of transitions.slice(first)) {
         signal?.throwIfAborted();
         const { x0 } = await denoise(z, from);
-        z = index === run.length - 1 ? x0 : addNoise(x0, noise.normal(x0.shape), to);
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: z, level: to, x0 }) ?? z;
+        z = to.sigma === 0 ? x0 : addNoise(x0, noise.normal(x0.shape), to);
+        z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };
@@ -46,7 +44,7 @@ export function ufogen({ steps: asked = 1 }: UfogenOptions = {}): Sampler {
 
 /** Of N steps, for i = N − 1 … 0: from t = ⌊(i + 1)/N · (T − 1)⌋ to ⌊t − (T − 1)/N⌋, the last one to x0. */
 function ufogenTransitions(schedule: Schedule, steps: number): Transition[] {
-  const last = schedule.config.trainTimesteps - 1;
+  const { last } = schedule;
   if (!Number.isInteger(steps) || steps < 1 || steps > last) {
     throw new RangeError(`Cannot sample in ${steps} steps: expected a whole number from 1 to ${last}.`);
   }

@@ -5,17 +5,15 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import type { NoiseLevel } from "../core/schedule.ts";
-import { type SigmaOptions, solverTransitions, type Transition } from "../core/schedule_levels.ts";
-import { lambdaOf } from "../core/schedule_sigmas.ts";
+import type { LevelOptions, NoiseLevel, Transition } from "../core/schedule.ts";
 import type { Latent } from "../core/tensor.ts";
 import type { Output } from "./_dpm_solver.ts";
-import { begin, stepsOf } from "./_run.ts";
-import { noiseBeside, threshold } from "./_x0.ts";
+import { lambdaOf, noiseBeside } from "./_levels.ts";
+import { stepsOf } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
 
 /** Options of {@linkcode unipc}. */
-export interface UnipcOptions extends SigmaOptions {
+export interface UnipcOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
   /** Number of steps, 1 … T − 1. @default {20} */
   readonly steps?: number;
   /** Order p of the predictor and the corrector. @default {2} */
@@ -40,23 +38,23 @@ export interface UnipcOptions extends SigmaOptions {
 export function unipc(options: UnipcOptions = {}): Sampler {
   const { order: p = 2, predicts = "x0", solverType = "bh2", disableCorrector = [] } = options;
   const { finalSigma = predicts === "x0" ? "zero" : "sigma_min" } = options;
-  const asked = stepsOf(options, 20);
+  const steps = stepsOf(options, 20);
   return {
     name: "unipc",
     options,
-    steps: asked,
-    async *sample(denoise, start, { schedule, steps = asked, signal }) {
-      const { run, latent } = begin(start, solverTransitions(schedule, steps, { ...options, finalSigma }));
-      const skipped = steps - run.length;
+    steps,
+    plan: (schedule, steps) => schedule.plan("solver", steps, { ...options, finalSigma }),
+    async *sample(denoise, { latent, plan: { transitions }, first }, { signal, threshold }) {
       const outputs: Output[] = []; // newest first
       let z = latent;
       let last: { z: Latent; predicted: Latent; transition: Transition; order: number } | undefined;
-      for (const [index, transition] of run.entries()) {
-        const { from, to } = transition;
+      for (const [index, transition] of transitions.entries()) {
+        if (index < first) continue;
+        const { from } = transition;
         signal?.throwIfAborted();
-        const x0 = threshold((await denoise(z, from)).x0, schedule);
+        const x0 = threshold((await denoise(z, from)).x0);
         const output = { value: predicts === "x0" ? x0 : noiseBeside(x0, z, from), at: from };
-        if (last !== undefined && !disableCorrector.includes(skipped + index - 1)) {
+        if (last !== undefined && !disableCorrector.includes(index - 1)) {
           const { order } = last;
           const corrected = unifiedStep(last.z, last.transition, outputs, {
             order,
@@ -68,11 +66,10 @@ export function unipc(options: UnipcOptions = {}): Sampler {
         }
         outputs.unshift(output);
         outputs.splice(p);
-        const order = Math.min(outputs.length, run.length - index);
+        const order = Math.min(outputs.length, transitions.length - index);
         const predicted = unifiedStep(z, transition, outputs, { order, predicts, solverType });
         last = { z, predicted, transition, order };
-        z = (yield { index, steps: run.length, timestep: from.timestep, latent: predicted, level: to, x0 }) ??
-          predicted;
+        z = (yield { latent: predicted, x0 }) ?? predicted;
       }
     },
   };

@@ -1,7 +1,9 @@
 /** Data, networks and runs for the checks of samplers. */
 import type { Noise } from "../core/noise.ts";
-import type { Denoiser, Sampler, SamplerStart, SamplerStep } from "../core/sampler.ts";
-import { createSchedule, type NoiseLevel, type Schedule } from "../core/schedule.ts";
+import { runSampler, type SamplerStart, type SamplerStep } from "../core/run_sampler.ts";
+import type { Denoiser, Sampler } from "../core/sampler.ts";
+import type { NoiseLevel, Schedule } from "../core/schedule.ts";
+import { createSchedule } from "../schedules/ddpm.ts";
 import type { Latent } from "../core/tensor.ts";
 import { torchNoise } from "../core/torch_noise.ts";
 
@@ -86,7 +88,7 @@ export async function trace(options: TraceOptions): Promise<Trace> {
     asked.push({ latent: { data: latent.data.slice(), shape: latent.shape }, at });
     return denoise(latent, at);
   };
-  const run = sampler.sample(listening, start, { schedule: testSchedule(), ...rest });
+  const run = runSampler(sampler, listening, start, { schedule: testSchedule(), ...rest });
   let replaced: Latent | undefined;
   while (true) {
     const { done, value } = await run.next(replaced);

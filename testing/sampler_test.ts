@@ -1,7 +1,6 @@
 /** All samplers of the SDK pass the suite, and samplers with one mistake each fail the check for it. */
 import assert from "node:assert/strict";
-import type { Sampler, SamplerStep } from "../core/sampler.ts";
-import { strideTransitions } from "../core/schedule_levels.ts";
+import type { Sampler } from "../core/sampler.ts";
 import { ddim } from "../samplers/ddim.ts";
 import { dpm2Ancestral } from "../samplers/dpm2_ancestral.ts";
 import { dpmpp2m } from "../samplers/dpmpp_2m.ts";
@@ -97,10 +96,9 @@ type Mistake =
   | "deaf to signals"
   | "one evaluation too many"
   | "forgets what it is handed"
-  | "ignores the picture"
+  | "ignores the latent"
   | "ignores strength"
   | "writes to its input"
-  | "numbers steps from 1"
   | "ignores steps"
   | "draws noise";
 
@@ -110,18 +108,11 @@ function flawed(mistake: Mistake, asked: number, kind: SamplerSuiteOptions["kind
   return {
     name: "flawed",
     steps: asked,
-    async *sample(denoise, start, { schedule, noise, steps = asked, signal }) {
+    plan: (schedule, steps) => schedule.plan("stride", mistake === "ignores steps" ? asked : steps),
+    async *sample(denoise, { latent, plan: { transitions }, first }, { noise, signal }) {
       runs++;
-      const all = strideTransitions(schedule, mistake === "ignores steps" ? asked : steps);
-      const skipped = start.image === undefined || mistake === "ignores strength"
-        ? 0
-        : Math.floor(all.length * (1 - (start.strength ?? 1)));
-      const run = all.slice(skipped);
-      const { alpha, sigma } = run[0]!.from;
-      let z = start.image === undefined || mistake === "ignores the picture"
-        ? start.noise
-        : weightedSum([alpha, start.image], [sigma, start.noise]);
-      for (const [index, { from, to }] of run.entries()) {
+      let z = mistake === "ignores the latent" ? weightedSum([-1, latent]) : latent;
+      for (const { from, to } of transitions.slice(mistake === "ignores strength" ? 0 : first)) {
         if (mistake !== "deaf to signals") signal?.throwIfAborted();
         const { x0, epsilon } = await denoise(z, from);
         if (mistake === "one evaluation too many") await denoise(z, from);
@@ -136,15 +127,7 @@ function flawed(mistake: Mistake, asked: number, kind: SamplerSuiteOptions["kind
         if (mistake === "ancestral noise on top" && s > 0) {
           z = weightedSum([1, z], [0.3 * s, noise.normal(z.shape)]);
         }
-        const step: SamplerStep = {
-          index: mistake === "numbers steps from 1" ? index + 1 : index,
-          steps: run.length,
-          timestep: from.timestep,
-          latent: z,
-          level: to,
-          x0,
-        };
-        const replaced = yield step;
+        const replaced = yield { latent: z, x0 };
         if (mistake !== "forgets what it is handed") z = replaced ?? z;
       }
     },
@@ -180,10 +163,9 @@ Deno.test("a sampler with a mistake fails the check for it, and without one pass
     ["state outside", "ode", "gives the same for the same noise and keeps no state"],
     ["deaf to signals", "ode", "stops before the next evaluation when its signal fires"],
     ["one evaluation too many", "ode", "asks the network as often as it says"],
-    ["numbers steps from 1", "ode", "asks the network as often as it says"],
     ["ignores steps", "ode", "asks the network as often as it says"],
     ["forgets what it is handed", "ode", "goes on from a latent that it is handed"],
-    ["ignores the picture", "ode", "starts from a picture at the level of its strength"],
+    ["ignores the latent", "ode", "starts from a picture at the level of its strength"],
     ["ignores strength", "ode", "starts from a picture at the level of its strength"],
     ["writes to its input", "ode", "leaves its inputs as they were"],
   ];
@@ -202,16 +184,13 @@ Deno.test("an ODE is no SDE: it reaches the distribution but uses no noise", asy
 });
 
 Deno.test("ancestral steps without their noise do not reach the variance", async () => {
-  const silent = eulerAncestral().sample;
+  const { plan, sample } = eulerAncestral();
   const create = (steps: number): Sampler => ({
     name: "silent",
     steps,
-    sample: (denoise, start, options) =>
-      silent(denoise, start, {
-        ...options,
-        steps: options.steps ?? steps,
-        noise: { normal: (shape) => zeros(shape) },
-      }),
+    plan,
+    sample: (denoise, run, tools) =>
+      sample(denoise, run, { ...tools, noise: { normal: (shape) => zeros(shape) } }),
   });
   const [, moments] = samplerChecks({ name: "silent", kind: "sde", create });
   await assert.rejects(moments!.run(), /variance/);

@@ -1,9 +1,10 @@
 /** A guided DDIM run in plain sight, for tests of parts: no pipeline between them and the reference. */
 import { guide } from "../core/guidance.ts";
 import { parameterise } from "../core/parameterisation.ts";
+import { runSampler } from "../core/run_sampler.ts";
 import type { NoisePredictor, PreparedControl, TextEncoder, Unet } from "../core/parts.ts";
 import type { Conditioning } from "../core/parts.ts";
-import { createSchedule } from "../core/schedule.ts";
+import { createSchedule } from "../schedules/ddpm.ts";
 import { concatRows, type Latent, sliceRows } from "../core/tensor.ts";
 import { torchNoise } from "../core/torch_noise.ts";
 import { ddim } from "../samplers/ddim.ts";
@@ -42,13 +43,14 @@ export async function ddimRun(
   const start = { noise: noise.normal([1, unet.config.outChannels, given.height / 8, given.width / 8]) };
   const latents: Latent[] = [];
   const steps = given.num_inference_steps;
-  const run = ddim({ steps }).sample(
+  const run = runSampler(
+    ddim({ steps }),
     async (latent, at) => {
       const both = concatRows([latent, latent]);
       const step = { latent: both, timestep: at.timestep, index: latents.length, steps };
       const raw = await predictor.predict(both, at.timestep, await prepared?.residuals(step));
       const guided = guide(sliceRows(raw, 0, 1), sliceRows(raw, 1, 2), { scale: given.guidance_scale });
-      return parameterise(guided, latent, at, schedule.config.predictionType);
+      return parameterise(guided, latent, at, schedule.prediction);
     },
     start,
     { schedule, noise },

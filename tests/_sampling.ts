@@ -1,6 +1,7 @@
 /** What the tests of samplers share. */
 import type { Noise } from "../core/noise.ts";
-import type { Denoiser, Sampler, SamplerStart } from "../core/sampler.ts";
+import { runSampler, type SamplerStart } from "../core/run_sampler.ts";
+import type { Denoiser, Sampler } from "../core/sampler.ts";
 import type { NoiseLevel, Schedule } from "../core/schedule.ts";
 import { torchNoise } from "../core/torch_noise.ts";
 
@@ -15,7 +16,7 @@ export async function firstLevel(
     first ??= at;
     return Promise.resolve({ raw: z, x0: z, epsilon: z });
   };
-  await sampler.sample(denoise, start, { schedule, noise: torchNoise(0) }).next();
+  await runSampler(sampler, denoise, start, { schedule, noise: torchNoise(0) }).next();
   return first!;
 }
 

@@ -81,7 +81,7 @@ Deno.test("the guidance scale is an input of the distilled network", async () =>
 Deno.test("a sampler without weights is refused, with the kinds that there are", async () => {
   await using pipeline = await createPipeline();
   await assert.rejects(
-    pipeline.generate({ prompt, sampler: { ...ddim(), trainedFor: "lcm" } }),
+    pipeline.generate({ prompt, sampler: { ...ddim(), needs: "lcm" } }),
     /trained for "lcm", the model has base, progressive-distillation, ufogen/,
   );
 });

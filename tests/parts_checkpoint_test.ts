@@ -58,7 +58,7 @@ for (
     const tokenizer = await localFolder(`${folder.path}/tokenizer`);
     const actual = await openModelFolder(await checkpoint(name), { backend, tokenizer, checkpoint: configs });
     assert.equal(actual.name, name);
-    assert.equal(actual.schedule.config.predictionType, expected.schedule.config.predictionType);
+    assert.equal(actual.schedule.prediction, expected.schedule.prediction);
     const [a, b] = [await picture(actual, expected), await picture(expected, expected)];
     assert.ok(maxAbsDifference(a.latents, b.latents) < 1e-5);
     assert.deepEqual(a.pixels, b.pixels);

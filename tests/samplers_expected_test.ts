@@ -5,9 +5,12 @@
 import assert from "node:assert/strict";
 import type { Noise } from "../core/noise.ts";
 import { parameterise } from "../core/parameterisation.ts";
-import type { Denoiser, Sampler, SamplerStart } from "../core/sampler.ts";
-import { createSchedule, type NoiseLevel, type Schedule, spacedTimesteps } from "../core/schedule.ts";
-import { readScheduleConfig } from "../core/schedule_config.ts";
+import { runSampler, type SamplerStart } from "../core/run_sampler.ts";
+import type { Denoiser, Sampler } from "../core/sampler.ts";
+import type { NoiseLevel, Schedule } from "../core/schedule.ts";
+import { createSchedule } from "../schedules/ddpm.ts";
+import { spacedTimesteps } from "../schedules/spacing.ts";
+import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import type { Latent } from "../core/tensor.ts";
 import { torchNoise } from "../core/torch_noise.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
@@ -62,7 +65,7 @@ async function run(entry: Entry): Promise<Latent> {
   const { scheduler, config, step_kwargs, generator_seed: seed, loop } = entry;
   const read = readScheduleConfig({ _class_name: scheduler, ...config });
   const schedule = createSchedule(read.schedule);
-  const steps = entry.num_inference_steps ?? schedule.config.trainTimesteps;
+  const steps = entry.num_inference_steps ?? schedule.last + 1;
   const sampler = createSampler(read.sampler.name, { ...read.sampler.options, ...step_kwargs, steps });
   const noise = seed === null ? SILENT : torchNoise(seed);
   const start = await startOf(entry, sampler, schedule);
@@ -78,9 +81,9 @@ async function plainLoop(
   noise: Noise,
 ): Promise<Latent> {
   const denoise: Denoiser = (z, at) =>
-    Promise.resolve(parameterise(model(z, at), z, at, schedule.config.predictionType));
+    Promise.resolve(parameterise(model(z, at), z, at, schedule.prediction));
   let last = start.noise;
-  for await (const { latent } of sampler.sample(denoise, start, { schedule, noise })) last = latent;
+  for await (const { latent } of runSampler(sampler, denoise, start, { schedule, noise })) last = latent;
   return last;
 }
 
@@ -95,7 +98,7 @@ async function sigmaLoop(
   schedule: Schedule,
   noise: Noise,
 ): Promise<Latent> {
-  const type = schedule.config.predictionType;
+  const type = schedule.prediction;
   let atStart = true; // of a step, whose latent was scaled already
   const denoise: Denoiser = (z, at) => {
     const [scaled, input] = atStart ? [z, weightedSum([1 / at.alpha, z])] : [weightedSum([at.alpha, z]), z];
@@ -108,7 +111,7 @@ async function sigmaLoop(
   const scaledStart = image === undefined
     ? { noise: once(drawn) }
     : { ...start, noise: once(drawn), image: once(image) };
-  const steps = sampler.sample(denoise, scaledStart, { schedule, noise });
+  const steps = runSampler(sampler, denoise, scaledStart, { schedule, noise });
   let last = start.noise;
   let replaced: Latent | undefined;
   while (true) {
@@ -160,7 +163,7 @@ Deno.test("timesteps that diffusers' tests list", async () => {
     return Promise.resolve({ raw: z, x0: z, epsilon: z });
   };
   const start = { noise: { data: new Float32Array(4), shape: [1, 4] } };
-  const steps = createSampler("pndm", { steps: 10, skipPrkSteps: false }).sample(denoise, start, {
+  const steps = runSampler(createSampler("pndm", { steps: 10, skipPrkSteps: false }), denoise, start, {
     schedule,
     noise: SILENT,
   });
@@ -180,7 +183,7 @@ async function addedVariance(
   const ones: Noise = { normal: (shape) => ({ data: new Float32Array(1).fill(1), shape }) };
   const sampler = createSampler(name, { ...options, timesteps: [t, s] });
   const denoise: Denoiser = () => Promise.resolve({ raw: zeros, x0: zeros, epsilon: zeros });
-  const { value } = await sampler.sample(denoise, { noise: zeros }, { schedule, noise: ones }).next();
+  const { value } = await runSampler(sampler, denoise, { noise: zeros }, { schedule, noise: ones }).next();
   return value!.latent.data[0]! ** 2;
 }
 

@@ -6,9 +6,11 @@ import assert from "node:assert/strict";
 import { guide } from "../core/guidance.ts";
 import type { Noise } from "../core/noise.ts";
 import { addNoise, parameterise } from "../core/parameterisation.ts";
-import type { Denoiser, SamplerStart, SamplerStep } from "../core/sampler.ts";
-import { createSchedule, type NoiseLevel } from "../core/schedule.ts";
-import { readScheduleConfig } from "../core/schedule_config.ts";
+import { runSampler, type SamplerStart, type SamplerStep } from "../core/run_sampler.ts";
+import type { Denoiser } from "../core/sampler.ts";
+import type { NoiseLevel } from "../core/schedule.ts";
+import { createSchedule } from "../schedules/ddpm.ts";
+import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import { type Latent, sliceRows, type Tensor } from "../core/tensor.ts";
 import { rowNoise, torchNoise } from "../core/torch_noise.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
@@ -78,7 +80,7 @@ async function replay(run: Run, fixture: Fixture): Promise<void> {
     const raw = output.shape[0] === rows
       ? output
       : guide(sliceRows(output, 0, rows), sliceRows(output, rows, 2 * rows), { scale, rescale });
-    return Promise.resolve(parameterise(raw, latent, at, schedule.config.predictionType));
+    return Promise.resolve(parameterise(raw, latent, at, schedule.prediction));
   };
   const noise = typeof run.seed === "number" ? torchNoise(run.seed) : rowNoise(run.seed.map(torchNoise));
   const { start, blend } = await startOf(
@@ -88,7 +90,7 @@ async function replay(run: Run, fixture: Fixture): Promise<void> {
     scaled,
     (given) => firstLevel(sampler, given, schedule),
   );
-  const generator = sampler.sample(denoise, start, { schedule, noise });
+  const generator = runSampler(sampler, denoise, start, { schedule, noise });
   let replaced: Latent | undefined;
   let index = 0;
   while (true) {

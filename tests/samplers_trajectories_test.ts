@@ -3,11 +3,12 @@
  * sampler and options come from the scheduler's config alone.
  */
 import assert from "node:assert/strict";
-import type { Denoiser, SamplerStart } from "../core/sampler.ts";
+import { runSampler, type SamplerStart } from "../core/run_sampler.ts";
+import type { Denoiser } from "../core/sampler.ts";
 import { parameterise } from "../core/parameterisation.ts";
 import type { NoiseLevel } from "../core/schedule.ts";
-import { createSchedule } from "../core/schedule.ts";
-import { readScheduleConfig } from "../core/schedule_config.ts";
+import { createSchedule } from "../schedules/ddpm.ts";
+import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import type { Latent } from "../core/tensor.ts";
 import { torchNoise } from "../core/torch_noise.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
@@ -84,10 +85,10 @@ async function replay(trajectory: Case, { stepwise }: { readonly stepwise: boole
       `timestep ${at.timestep}, not ${timesteps[calls]}`,
     );
     same(latent, at, calls, "input");
-    return Promise.resolve(parameterise(output(calls++), latent, at, schedule.config.predictionType));
+    return Promise.resolve(parameterise(output(calls++), latent, at, schedule.prediction));
   };
   const made = createSampler(sampler, options);
-  const steps = made.sample(denoise, startOf(trajectory, made.steps), {
+  const steps = runSampler(made, denoise, startOf(trajectory, made.steps), {
     schedule,
     noise: torchNoise(trajectory.step_generator_seed),
   });

@@ -6,5 +6,5 @@ import { ddim, progressiveDistillation, ufogen } from "../../samplers/mod.ts";
 /** Those that a model has weights for. */
 export function regimesOf({ unets }: Model): Sampler[] {
   const regimes = [ddim({ steps: 50 }), progressiveDistillation({ steps: 8 }), ufogen({ steps: 1 })];
-  return regimes.filter(({ trainedFor }) => unets.has(trainedFor ?? BASE));
+  return regimes.filter(({ needs }) => unets.has(needs ?? BASE));
 }

@@ -4,7 +4,7 @@
 import { BASE, type Model } from "../../core/model.ts";
 import { LazyPart } from "../../core/lazy_part.ts";
 import type { Control, Residuals, TextEncoder, Unet, Vae } from "../../core/parts.ts";
-import { createSchedule } from "../../core/schedule.ts";
+import { createSchedule } from "../../schedules/ddpm.ts";
 import { concatRows, sliceRows, type Tensor } from "../../core/tensor.ts";
 import { ddim } from "../../samplers/ddim.ts";
 import type { TokenizerFiles } from "../../tokenizer/files.ts";

@@ -1,10 +1,10 @@
 /** A model of ten lines of arithmetic, for tests of the pipeline. */
-import { LazyPart } from "./lazy_part.ts";
-import { BASE, type Model } from "./model.ts";
-import type { TextEncoder, Unet, UnetConfig, Vae } from "./parts.ts";
-import type { Sampler } from "./sampler.ts";
-import { createSchedule } from "./schedule.ts";
-import { sizeOf } from "./tensor.ts";
+import { LazyPart } from "../core/lazy_part.ts";
+import { BASE, type Model } from "../core/model.ts";
+import type { TextEncoder, Unet, UnetConfig, Vae } from "../core/parts.ts";
+import type { Sampler } from "../core/sampler.ts";
+import { createSchedule } from "../schedules/ddpm.ts";
+import { sizeOf } from "../core/tensor.ts";
 
 /** What happened to the parts, in order. */
 export type Events = string[];
@@ -13,13 +13,15 @@ export type Events = string[];
 export const plainSampler: Sampler = {
   name: "plain",
   steps: 4,
-  async *sample(denoise, { noise }, { schedule, steps = 4, signal }) {
-    let latent = noise;
-    for (let index = 0; index < steps; index++) {
+  plan(schedule, steps) {
+    const levels = Array.from({ length: steps }, (_, index) => schedule.at(999 - index));
+    return { transitions: levels.map((from) => ({ from, to: from })), startScale: 1 };
+  },
+  async *sample(denoise, { latent, plan: { transitions }, first }, { signal }) {
+    for (const { from } of transitions.slice(first)) {
       signal?.throwIfAborted();
-      const level = schedule.at(999 - index);
-      const { x0 } = await denoise(latent, level);
-      latent = (yield { index, steps, timestep: level.timestep, latent: x0, level, x0 }) ?? x0;
+      const { x0 } = await denoise(latent, from);
+      latent = (yield { latent: x0, x0 }) ?? x0;
     }
   },
 };

@@ -4,46 +4,55 @@
  *
  * @module
  */
-import { zeroSignalError } from "./parameterisation.ts";
-import type { NoiseLevel, Schedule, TimestepSpacing } from "./schedule.ts";
-import { roundHalfToEven, spacedTimesteps } from "./schedule.ts";
+import { zeroSignalError } from "../core/parameterisation.ts";
 import {
-  sigmaLevel,
-  type SigmaSpacing,
-  spacedSigmas,
-  timestepOfSigma,
-  trainingSigmas,
-} from "./schedule_sigmas.ts";
+  CLEAN,
+  type LevelOptions,
+  type NoiseLevel,
+  type Plan,
+  type PlanKind,
+  type TimestepSpacing,
+  type Transition,
+} from "../core/schedule.ts";
+import type { DdpmSchedule } from "./ddpm.ts";
+import { sigmaLevel, spacedSigmas, timestepOfSigma, trainingSigmas } from "./sigmas.ts";
+import { roundHalfToEven, spacedTimesteps } from "./spacing.ts";
 
-/** One step of a run: from the level at which the network is asked to the level of the step's result. */
-export interface Transition {
-  /** The level before the step. */
-  readonly from: NoiseLevel;
-  /** The level after it. */
-  readonly to: NoiseLevel;
+/** The plan of a kind. */
+export function planLevels(
+  schedule: DdpmSchedule,
+  kind: PlanKind,
+  steps: number,
+  options: LevelOptions,
+): Plan {
+  switch (kind) {
+    case "timesteps":
+      return {
+        transitions: timestepTransitions(schedule, steps, { ...options, final: CLEAN }),
+        startScale: 1,
+      };
+    case "stride":
+      return { transitions: strideTransitions(schedule, steps, options), startScale: 1 };
+    case "sigmas": {
+      const transitions = sigmaTransitions(schedule, steps, options);
+      return { transitions, startScale: startScale(schedule, options, transitions[0]!) };
+    }
+    case "solver":
+      return { transitions: solverTransitions(schedule, steps, options), startScale: 1 };
+  }
 }
 
-/** How a run's timesteps are chosen. */
-export interface TimestepOptions {
-  /** Spacing of the timesteps. @default {the schedule's} */
-  readonly spacing?: TimestepSpacing;
-  /** The timesteps themselves, descending; their number is the number of steps. */
-  readonly timesteps?: readonly number[];
+/**
+ * Under "leading" spacing the first level is not the last trained one and the noise is taken to be the whole
+ * latent; otherwise x = σ·noise, a little less than a unit z.
+ */
+function startScale(
+  { config }: DdpmSchedule,
+  { spacing = config.timestepSpacing }: LevelOptions,
+  { from }: Transition,
+): number {
+  return spacing === "leading" ? 1 : from.sigma;
 }
-
-/** How the levels of a run are chosen for a sampler that thinks in σ. */
-export interface SigmaOptions extends TimestepOptions {
-  /**
-   * Spacing of the σ, or the σ themselves: descending, one more than there are steps, usually with 0 at the end.
-   * @default {those of the timesteps}
-   */
-  readonly sigmas?: SigmaSpacing | readonly number[];
-  /** Whether the run ends without noise or at the smallest trained level. @default {"zero"} */
-  readonly finalSigma?: "zero" | "sigma_min";
-}
-
-/** The end of a run: no noise. */
-export const CLEAN: NoiseLevel = { timestep: -1, alpha: 1, sigma: 0 };
 
 /**
  * The whole timesteps of a run: the given ones, or spaced ones.
@@ -52,9 +61,9 @@ export const CLEAN: NoiseLevel = { timestep: -1, alpha: 1, sigma: 0 };
  * are not descending whole numbers from T − 1 to 0.
  */
 export function runTimesteps(
-  schedule: Schedule,
+  schedule: DdpmSchedule,
   steps: number,
-  options: TimestepOptions = {},
+  options: LevelOptions = {},
 ): readonly number[] {
   const { timesteps, spacing } = options;
   if (timesteps === undefined) return spacedTimesteps(schedule, steps, spacing);
@@ -68,9 +77,9 @@ export function runTimesteps(
 
 /** The levels of {@linkcode runTimesteps}, each step ending where the next begins and the last one at `final`. */
 export function timestepTransitions(
-  schedule: Schedule,
+  schedule: DdpmSchedule,
   steps: number,
-  options: TimestepOptions & { readonly final: NoiseLevel },
+  options: LevelOptions & { readonly final: NoiseLevel },
 ): Transition[] {
   const levels = runTimesteps(schedule, steps, options).map((timestep) => schedule.at(timestep));
   return pairs([...levels, options.final]);
@@ -81,9 +90,9 @@ export function timestepTransitions(
  * the last one ends at the schedule's final level. With given timesteps each step ends where the next begins.
  */
 export function strideTransitions(
-  schedule: Schedule,
+  schedule: DdpmSchedule,
   steps: number,
-  options: TimestepOptions = {},
+  options: LevelOptions = {},
 ): Transition[] {
   if (options.timesteps !== undefined) {
     return timestepTransitions(schedule, steps, { ...options, final: schedule.at(-1) });
@@ -101,9 +110,9 @@ export function strideTransitions(
  * without signal (zero terminal SNR) and the network predicts epsilon.
  */
 export function sigmaTransitions(
-  schedule: Schedule,
+  schedule: DdpmSchedule,
   steps: number,
-  options: SigmaOptions = {},
+  options: LevelOptions = {},
 ): Transition[] {
   const { trainTimesteps: T, timestepSpacing } = schedule.config;
   const { spacing = timestepSpacing } = options;
@@ -114,12 +123,6 @@ export function sigmaTransitions(
   return transitions(schedule, steps, options, { timesteps, toTimestep: (t) => t });
 }
 
-/** Options of {@linkcode solverTransitions}. */
-export interface SolverLevelOptions extends SigmaOptions {
-  /** Leaves out timesteps whose λ = log(α/σ) is below this; needed with the cosine schedule. @default {−∞} */
-  readonly lambdaMinClipped?: number;
-}
-
 /**
  * Levels for the solvers of Lu et al. (DPM-Solver++, UniPC and their family): timesteps are spaced as for one step
  * more, without the last; spaced σ lie between the largest and the smallest trained one; timesteps are whole.
@@ -127,9 +130,9 @@ export interface SolverLevelOptions extends SigmaOptions {
  * @throws {RangeError} As {@linkcode sigmaTransitions}.
  */
 export function solverTransitions(
-  schedule: Schedule,
+  schedule: DdpmSchedule,
   steps: number,
-  options: SolverLevelOptions = {},
+  options: LevelOptions = {},
 ): Transition[] {
   const { spacing = schedule.config.timestepSpacing, sigmas, lambdaMinClipped = -Infinity } = options;
   const table = trainingSigmas(schedule);
@@ -141,7 +144,12 @@ export function solverTransitions(
   });
 }
 
-function solverTimesteps({ config }: Schedule, steps: number, spacing: TimestepSpacing, T: number): number[] {
+function solverTimesteps(
+  { config }: DdpmSchedule,
+  steps: number,
+  spacing: TimestepSpacing,
+  T: number,
+): number[] {
   const { trainTimesteps, stepsOffset } = config;
   checkSteps(steps, trainTimesteps - 1);
   const down = Array.from({ length: steps }, (_, i) => steps - i);
@@ -166,7 +174,12 @@ interface Family {
   toTimestep(fractional: number): number;
 }
 
-function transitions(schedule: Schedule, steps: number, options: SigmaOptions, family: Family): Transition[] {
+function transitions(
+  schedule: DdpmSchedule,
+  steps: number,
+  options: LevelOptions,
+  family: Family,
+): Transition[] {
   checkOptions(steps, options);
   const { timesteps = family.timesteps, sigmas, finalSigma = "zero" } = options;
   checkTimesteps(schedule, timesteps);
@@ -208,7 +221,7 @@ function checkSteps(steps: number, most: number): void {
   }
 }
 
-function checkTimesteps({ config }: Schedule, timesteps: readonly number[]): void {
+function checkTimesteps({ config }: DdpmSchedule, timesteps: readonly number[]): void {
   const last = config.trainTimesteps - 1;
   if (timesteps.every((t) => t >= 0 && t <= last) && descends(timesteps)) return;
   throw new RangeError(
@@ -217,7 +230,7 @@ function checkTimesteps({ config }: Schedule, timesteps: readonly number[]): voi
 }
 
 /** Given lists must fit the number of steps, and each other. */
-function checkOptions(steps: number, { timesteps, sigmas }: SigmaOptions): void {
+function checkOptions(steps: number, { timesteps, sigmas }: LevelOptions): void {
   if (timesteps !== undefined) checkLength(steps, "timesteps", timesteps.length, steps);
   if (typeof sigmas === "string" && timesteps !== undefined) {
     throw new RangeError(`Cannot space sigmas as "${sigmas}" at given timesteps: expected one of the two.`);

@@ -1,11 +1,10 @@
 import assert from "node:assert/strict";
-import { createSchedule } from "../core/schedule.ts";
-import { limit, threshold } from "./_x0.ts";
+import { createSchedule } from "./ddpm.ts";
 
 const rows = { data: Float32Array.of(-4, 1, 2, 3, 0.5, -0.25, 0, 0.125), shape: [2, 4] };
 
 Deno.test("clipping cuts at the range", () => {
-  const { data } = limit(rows, createSchedule({ clipSampleRange: 2 }));
+  const { data } = createSchedule({ clipSampleRange: 2 }).clip!(rows);
   assert.deepEqual([...data], [-2, 1, 2, 2, 0.5, -0.25, 0, 0.125]);
 });
 
@@ -13,13 +12,14 @@ Deno.test("thresholding takes each row's own quantile, at least 1 and at most th
   // |row 0| sorted: 1 2 3 4; the 0.5 quantile is 2.5. Row 1 is below 1 throughout and stays.
   const half = createSchedule({ thresholding: { ratio: 0.5, maxValue: 10 } });
   const cut = [-1, 0.4, 0.8, 1].map(Math.fround);
-  assert.deepEqual([...threshold(rows, half).data], [...cut, 0.5, -0.25, 0, 0.125]);
+  assert.deepEqual([...half.threshold!(rows).data], [...cut, 0.5, -0.25, 0, 0.125]);
   const tight = createSchedule({ thresholding: { ratio: 0.5, maxValue: 2 } });
-  assert.deepEqual([...threshold(rows, tight).data.subarray(0, 4)], [-1, 0.5, 1, 1]);
+  assert.deepEqual([...tight.threshold!(rows).data.subarray(0, 4)], [-1, 0.5, 1, 1]);
 });
 
-Deno.test("thresholding wins over clipping, and without either x0 is untouched", () => {
+Deno.test("thresholding wins over clipping, and without either nothing is limited", () => {
   const both = createSchedule({ clipSampleRange: 0.1, thresholding: { ratio: 1, maxValue: 8 } });
-  assert.deepEqual([...limit(rows, both).data.subarray(0, 2)], [-1, 0.25]);
-  assert.equal(limit(rows, createSchedule()), rows);
+  assert.deepEqual([...both.clip!(rows).data.subarray(0, 2)], [-1, 0.25]);
+  const { clip, threshold } = createSchedule();
+  assert.ok(clip === undefined && threshold === undefined);
 });

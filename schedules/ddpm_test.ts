@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { maxAbsDifference, readFixture, readJson } from "../tests/_fixtures.ts";
-import { addNoise } from "./parameterisation.ts";
-import { createSchedule, firstStep, noiseLevel, roundHalfToEven, spacedTimesteps } from "./schedule.ts";
-import { readScheduleConfig } from "./schedule_config.ts";
-import { sigmaTransitions, solverTransitions } from "./schedule_levels.ts";
+import { addNoise } from "../core/parameterisation.ts";
+import { firstStep } from "../core/run_sampler.ts";
+import { createSchedule, noiseLevel } from "./ddpm.ts";
+import { roundHalfToEven, spacedTimesteps } from "./spacing.ts";
+import { readScheduleConfig } from "./scheduler_config.ts";
+import { sigmaTransitions, solverTransitions } from "./_ddpm_levels.ts";
 
 interface Cases {
   readonly betas: readonly { readonly name: string; readonly config: Record<string, unknown> }[];

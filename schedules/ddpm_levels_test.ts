@@ -1,16 +1,18 @@
 import assert from "node:assert/strict";
 import { readFixture, readJson } from "../tests/_fixtures.ts";
-import { createSchedule } from "./schedule.ts";
-import { readScheduleConfig } from "./schedule_config.ts";
+import { createSchedule } from "./ddpm.ts";
+import { readScheduleConfig } from "./scheduler_config.ts";
+import { CLEAN, type NoiseLevel } from "../core/schedule.ts";
 import {
-  CLEAN,
   runTimesteps,
   sigmaTransitions,
   solverTransitions,
   strideTransitions,
   timestepTransitions,
-} from "./schedule_levels.ts";
-import { sigmaOf, timestepOfSigma, trainingSigmas } from "./schedule_sigmas.ts";
+} from "./_ddpm_levels.ts";
+import { timestepOfSigma, trainingSigmas } from "./sigmas.ts";
+
+const sigmaOf = ({ alpha, sigma }: NoiseLevel) => sigma / alpha;
 
 interface Case {
   readonly name: string;

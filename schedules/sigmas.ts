@@ -5,17 +5,11 @@
  *
  * @module
  */
-import type { NoiseLevel, Schedule } from "./schedule.ts";
-
-/**
- * How the σ of a run are spaced between the largest and the smallest: evenly in σ^(1/7) (Karras et al. 2022,
- * equation 5), evenly in log σ, by the quantiles of Beta(0.6, 0.6) (Lee et al. 2024, "Beta Sampling is All You
- * Need"), or evenly in log σ with timesteps rounded (Lu et al. 2022, the λ spacing of DPM-Solver).
- */
-export type SigmaSpacing = "karras" | "exponential" | "beta" | "lu";
+import type { NoiseLevel, SigmaSpacing } from "../core/schedule.ts";
+import type { DdpmSchedule } from "./ddpm.ts";
 
 /** σ at every training timestep, `[T]`, ascending, in float32 as PyTorch has it. */
-export function trainingSigmas({ alphasCumprod }: Schedule): Float32Array {
+export function trainingSigmas({ alphasCumprod }: DdpmSchedule): Float32Array {
   return alphasCumprod.map((value) => {
     const alphaCumprod = Math.max(value, 2 ** -24); // under zero terminal SNR diffusers stops at σ = 4096
     return Math.sqrt(Math.fround(Math.fround(1 - alphaCumprod) / alphaCumprod));
@@ -64,16 +58,6 @@ export function timestepOfSigma(sigmas: Float32Array, sigma: number): number {
 export function sigmaLevel(timestep: number, sigma: number): NoiseLevel {
   const alpha = 1 / Math.sqrt(1 + sigma ** 2);
   return { timestep, alpha, sigma: sigma * alpha };
-}
-
-/** σ of a level; infinite where there is no signal. */
-export function sigmaOf({ alpha, sigma }: NoiseLevel): number {
-  return sigma / alpha;
-}
-
-/** λ = log(α/σ), half the logarithm of the signal-to-noise ratio; infinite where there is no noise. */
-export function lambdaOf({ alpha, sigma }: NoiseLevel): number {
-  return Math.log(alpha) - Math.log(sigma);
 }
 
 /** The x with P(X ≤ x) = p for X ~ Beta(a, a), by bisection: 60 halvings reach the end of float64. */

@@ -4,8 +4,9 @@
  *
  * @module
  */
-import { UnsupportedModelError } from "./errors.ts";
-import type { BetaSchedule, PredictionType, ScheduleConfig, TimestepSpacing } from "./schedule.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
+import type { PredictionType, TimestepSpacing } from "../core/schedule.ts";
+import type { BetaSchedule, ScheduleConfig } from "./ddpm.ts";
 
 /** What a `scheduler_config.json` says. */
 export interface SchedulerConfig {

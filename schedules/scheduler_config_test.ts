@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { readJson } from "../tests/_fixtures.ts";
-import { UnsupportedModelError } from "./errors.ts";
-import { readScheduleConfig } from "./schedule_config.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
+import { readScheduleConfig } from "./scheduler_config.ts";
 
 const FOLDERS = {
   "sd15-tiny": "ddim",

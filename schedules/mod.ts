@@ -1,0 +1,8 @@
+/**
+ * Noise schedules, and the scheduler files that name them.
+ *
+ * @module
+ */
+export * from "./ddpm.ts";
+export * from "./scheduler_config.ts";
+export * from "./sigmas.ts";
