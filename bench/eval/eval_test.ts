@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { native } from "../../backends/native.ts";
 import { maxAbsDifference, readFixture } from "../../tests/_fixtures.ts";
 import { type Found, loadDetector } from "./detector.ts";
+import { readSheet } from "./scenes.ts";
 import { proportion, relations, type Request, sharpness, shows, spread } from "./score.ts";
 
 Deno.test("the judge computes what PyTorch computes, and finds what was rendered", async () => {
@@ -80,4 +81,15 @@ Deno.test("sharpness is zero on a plain picture and grows with edges", () => {
 Deno.test("spread is the mean distance of all pairs", () => {
   const plain = (level: number) => ({ width: 2, height: 2, data: new Uint8Array(12).fill(level) });
   assert.equal(spread([plain(0), plain(10), plain(30)]), 20);
+});
+
+Deno.test("the judge finds in the sheet's rendered pictures what their prompts ask for", async () => {
+  const { requests, pictures } = await readSheet();
+  assert.equal(requests.length, pictures.length);
+  await using detector = await loadDetector(native());
+  for (const [i, request] of requests.entries()) {
+    assert.ok(shows(await detector.detect(pictures[i]!), request), request.prompt);
+    const other = requests[(i + 1) % requests.length]!;
+    assert.ok(!shows(await detector.detect(pictures[i]!), other), `${other.prompt} in another's picture`);
+  }
 });

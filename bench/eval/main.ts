@@ -1,9 +1,10 @@
 /**
- * `deno task eval [--prompts N] [--seeds N] [--with WORDS] [--backend NAME] [--regime SAMPLER]
- * [--sampler NAME] [--softmax] [--json]`:
- * generates from held-out prompts in every regime that the embedded model has weights for, or one, or with any
- * sampler at its default steps (ddpm: 250) beside DDIM from the same seeds, and scores the six
- * tags. `--with "at night"` puts words behind every prompt. `--softmax` scores the base from before ReLU attention instead, whose weights are kept in `training/ablation`.
+ * `deno task eval [--prompts N] [--seeds N] [--with WORDS] [--backend NAME] [--regime SAMPLER] [--sampler NAME]
+ * [--backgrounds] [--softmax] [--json]`:
+ * generates from held-out prompts in every regime that the embedded model has weights for, or one, and scores the six
+ * tags. `--sampler` scores any sampler at its default steps (ddpm: 250) beside DDIM from the same seeds.
+ * `--with "at night"` puts words behind every prompt; `--backgrounds` makes a row for each background so. `--softmax`
+ * scores the base from before ReLU attention instead, whose weights are kept in `training/ablation`.
  */
 import { backendByName } from "../../cli/choices.ts";
 import { parseArguments } from "../../cli/usage.ts";
@@ -17,6 +18,7 @@ import { type Json, type ModelFolder, readJson } from "../../weights/model_folde
 import { localFolder } from "../../weights/model_folder.ts";
 import { mini, MINI_DEFAULTS } from "../../presets/mini.ts";
 import { openModelFolder } from "../../presets/open_model.ts";
+import { BACKGROUNDS } from "./backgrounds.ts";
 import { calibrate } from "./calibration.ts";
 import { type Detector, loadDetector } from "./detector.ts";
 import { regimesOf } from "./regimes.ts";
@@ -30,6 +32,7 @@ const given = parseArguments(Deno.args, {
   regime: { type: "string" },
   sampler: { type: "string" },
   with: { type: "string" },
+  backgrounds: { type: "boolean" },
   softmax: { type: "boolean" },
   json: { type: "boolean" },
 });
@@ -39,6 +42,10 @@ if (![perTag, seeds].every((count) => Number.isInteger(count) && count > 0)) {
   refuse("Cannot score: --prompts and --seeds must be whole numbers from 1.");
 }
 const words = given.text("with");
+const backgrounds = given.flag("backgrounds");
+if (words !== undefined && backgrounds) {
+  refuse("Cannot score --with words and --backgrounds at once: expected one of the two.");
+}
 const backend = backendByName(given.text("backend") ?? "native");
 const folder = given.flag("softmax") ? await softmaxFolder() : await mini();
 
@@ -58,7 +65,15 @@ if (regimes.length === 0) {
   const known = regimesOf(model).map(({ name }) => name).join(", ");
   refuse(`Cannot score the regime "${wanted}": expected one of ${known}.`);
 }
-for (const sampler of regimes) rows.push(await scoreRegime(pipeline, detector, sampler));
+for (const sampler of regimes) {
+  if (backgrounds) {
+    for (const [background, behind] of Object.entries(BACKGROUNDS)) {
+      rows.push({ background, ...await scoreRegime(pipeline, detector, sampler, behind) });
+    }
+  } else {
+    rows.push(await scoreRegime(pipeline, detector, sampler, words));
+  }
+}
 const calibration = await calibrate(detector, scenes);
 if (given.flag("json")) console.log(JSON.stringify({ regimes: rows, calibration }));
 else {
@@ -76,6 +91,7 @@ async function scoreRegime(
   pipeline: Pipeline,
   detector: Detector,
   sampler: Sampler,
+  words: string | undefined,
 ): Promise<Record<string, string | number>> {
   const row: Record<string, string | number> = { regime: `${sampler.name} ${sampler.steps}` };
   const [times, edges, seen, spreads]: number[][] = [[], [], [], []];

@@ -35,10 +35,10 @@ export async function readOracleScenes(): Promise<OracleScene[]> {
   return chosen.map((request, i) => ({ request, picture: pictures[i]! }));
 }
 
-/** The prompts of the picture sheet, with an oracle's pictures. */
-export async function readSheet(): Promise<{ prompts: string[]; pictures: Image[] }> {
-  const prompts = JSON.parse(await Deno.readTextFile(new URL("scenes/sheet.json", import.meta.url)));
-  return { prompts, pictures: await readTiles("sheet.png") };
+/** What the picture sheet asks for, with an oracle's pictures. */
+export async function readSheet(): Promise<{ requests: Request[]; pictures: Image[] }> {
+  const requests = JSON.parse(await Deno.readTextFile(new URL("scenes/sheet.json", import.meta.url)));
+  return { requests, pictures: await readTiles("sheet.png") };
 }
 
 async function readTiles(name: string, size = 128): Promise<Image[]> {

@@ -7,6 +7,10 @@ import numpy
 import torch
 from torch import Tensor
 
+from .world import BACKGROUNDS
+
+OFTEN = {"sunset": 2.0, "night": 2.0}  # backgrounds that the diffusion sees more often, since it draws them less well
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -30,6 +34,9 @@ class Latents:
             if path.name not in self.names:
                 self.shards.append(dict(numpy.load(path)))
                 self.names.append(path.name)
+        weights = numpy.array([OFTEN.get(name, 1.0) for name in BACKGROUNDS])
+        chances = [weights[shard["backgrounds"]] for shard in self.shards]
+        self.cumulated = numpy.cumsum(numpy.concatenate(chances)) if chances else numpy.zeros(0)
 
     def __len__(self) -> int:
         return sum(len(s["latents"]) for s in self.shards)
@@ -37,7 +44,7 @@ class Latents:
     def batch(self, step: int, size: int, device: torch.device) -> Batch:
         rng = numpy.random.default_rng(step)
         each = len(self.shards[0]["latents"])
-        rows = rng.integers(len(self.shards) * each, size=size)
+        rows = numpy.searchsorted(self.cumulated, rng.random(size) * self.cumulated[-1], side="right")
         which = rng.integers(self.shards[0]["ids"].shape[1], size=size)
         pick = lambda key: numpy.stack([self.shards[r // each][key][r % each] for r in rows])
         ids = numpy.stack([self.shards[r // each]["ids"][r % each, w] for r, w in zip(rows, which)])

@@ -3,10 +3,12 @@
 import torch
 from torch import Tensor, nn
 
+from .run import HALF
+
 
 def orthogonalise(matrices: Tensor, steps: int = 5) -> Tensor:
     """Newton–Schulz iteration towards U Vᵀ for a stack [n, rows, columns]; quintic coefficients of the reference code."""
-    x = matrices.bfloat16()
+    x = matrices.bfloat16() if HALF else matrices.float()
     tall = x.shape[-2] > x.shape[-1]
     x = x.mT if tall else x
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)

@@ -77,7 +77,9 @@ def main(kind: str, shards: int, first: int, step: int) -> None:
         texts = [describe(scene, rng).text for scene in scenes for _ in range(CAPTIONS)]
         ids = numpy.array([e.ids for e in words.encode_batch(texts)], numpy.int16).reshape(SHARD, CAPTIONS, -1)
         with open(path.with_suffix(".tmp"), "wb") as out:
-            numpy.savez(out, latents=numpy.concatenate(latents), ids=ids, layouts=numpy.stack([layout(s) for s in scenes]), **extra)
+            numpy.savez(out, latents=numpy.concatenate(latents), ids=ids,
+                        layouts=numpy.stack([layout(s) for s in scenes]),
+                        backgrounds=numpy.array([s.background for s in scenes], numpy.uint8), **extra)
         path.with_suffix(".tmp").rename(path)
         print(path.name, flush=True)
 

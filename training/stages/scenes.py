@@ -5,6 +5,7 @@ Writes `sheet.png` (the prompts of `sheet.json`, one row) and `control.png` (eig
 
 import argparse
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 from PIL import Image
@@ -34,15 +35,17 @@ def save(path: Path, pictures: Tensor) -> None:
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    shown = []
+    shown, wants = [], []
     for prompt, kinds, colours, position, background in SHEET:
-        wanted = Request("", prompt, kinds, 3 if "three" in prompt else 1, colours, position, False)
+        wanted = Request("counting" if "three" in prompt else "", prompt, kinds, 3 if "three" in prompt else 1, colours, position, False)
+        wants.append(wanted)
         candidates = (scene_for(wanted, seed) for seed in range(7, 10_000))
         shown.append(next(scene for scene in candidates if scene.background == background))
     save(folder / "sheet.png", render(shown))
     chosen = [r for tag in TAGS for r in [r for r in requests() if r.tag == tag and not r.unseen][:8]]
     save(folder / "control.png", render([scene_for(r, 500 + i) for i, r in enumerate(chosen)]))
-    (folder / "sheet.json").write_text(json.dumps([prompt for prompt, *_ in SHEET], indent=2) + "\n")
+    lines = ",\n".join(f"  {json.dumps(asdict(wanted))}" for wanted in wants)
+    (folder / "sheet.json").write_text(f"[\n{lines}\n]\n")
 
 
 if __name__ == "__main__":

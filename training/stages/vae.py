@@ -1,7 +1,4 @@
-"""Stage 1, the autoencoder on crops, then whole pictures: python -m stages.vae
-
-`--decoder` trains the decoder alone from there, at any time: the latents, and so the diffusion, stay valid.
-"""
+"""Stage 1, the autoencoder on crops, then whole pictures: python -m stages.vae"""
 
 import argparse
 
@@ -9,21 +6,15 @@ import numpy
 import torch
 
 from mini import muon, pool, vae
-from mini.run import DEVICE, HOME, Run, autocast, cosine, load_ema
+from mini.run import DEVICE, Run, autocast, cosine
 
 
-def main(steps: int, batch: int, rate: float, whole_from: int, decoder: bool, crop: int = 64) -> None:
-    model, name = vae.create().to(DEVICE), "vae"
-    if decoder:
-        name, whole_from = "decoder", 0
-        if not (HOME / "decoder/state.pt").exists():
-            load_ema("vae", "vae", model)
-        model.encoder.requires_grad_(False)
-        model.quant_conv.requires_grad_(False)
-    run = Run(name, {"vae": model}, muon.optimizers([model], rate), ema=0.998)
+def main(steps: int, batch: int, rate: float, whole_from: int, crop: int = 64) -> None:
+    model = vae.create().to(DEVICE)
+    run = Run("vae", {"vae": model}, muon.optimizers([model], rate), ema=0.998)
     pictures = pool.load()
     while run.count < steps:
-        rng = numpy.random.default_rng([run.count, decoder])
+        rng = numpy.random.default_rng([run.count, 0])
         size, count = (128, batch // 3) if run.count >= whole_from else (crop, batch)
         rows, tops, lefts = rng.integers(len(pictures), size=count), *rng.integers(129 - size, size=(2, count))
         crops = [pictures[r, :, t : t + size, l : l + size] for r, t, l in zip(rows, tops, lefts)]
@@ -42,5 +33,4 @@ if __name__ == "__main__":
     parser.add_argument("--whole-from", type=int, default=2900, help="step from which whole pictures take the place of crops")
     parser.add_argument("--batch", type=int, default=32, help="crops; a third of it in whole pictures")
     parser.add_argument("--rate", type=float, default=2e-3)
-    parser.add_argument("--decoder", action="store_true")
     main(**vars(parser.parse_args()))
