@@ -3,10 +3,12 @@ import type { ControlInput, GenerateOptions } from "./generate_options.ts";
 import type { ImageDecoder } from "./generation.ts";
 import type { Image, Picture } from "./image.ts";
 import type { Model } from "./model.ts";
+import type { Sampler } from "./sampler.ts";
 import { sizeOf, type Tensor } from "./tensor.ts";
 
 /** Options with every picture as pixels. */
-export interface ReadOptions extends Omit<GenerateOptions, "image" | "mask" | "control"> {
+export interface ReadOptions extends Omit<GenerateOptions, "image" | "mask" | "control" | "sampler"> {
+  readonly sampler?: Sampler;
   readonly image?: Image | Tensor;
   readonly mask?: Image | Tensor;
   readonly control?: readonly ReadControl[];
@@ -22,7 +24,7 @@ export interface ReadControl extends Omit<ControlInput, "image"> {
  * the size of the result.
  */
 export async function readPictures(
-  options: GenerateOptions,
+  options: Omit<GenerateOptions, "sampler"> & { readonly sampler?: Sampler },
   model: Model,
   decode: ImageDecoder | undefined,
 ): Promise<ReadOptions> {

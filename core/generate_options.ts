@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkOptions } from "./check_options.ts";
 import { pictureSize, type ReadOptions } from "./_pictures.ts";
 import type { Picture } from "./image.ts";
 import { BASE, type Model } from "./model.ts";
@@ -17,8 +18,8 @@ export interface GenerateOptions {
   readonly prompt: string | readonly string[];
   /** What not to show, for guidance; one for all prompts or one each. @default {""} */
   readonly negativePrompt?: string | readonly string[];
-  /** The algorithm. @default {the model's own} */
-  readonly sampler?: Sampler;
+  /** The algorithm, or its name, as "DPM++ 2M Karras". @default {the model's own} */
+  readonly sampler?: Sampler | string;
   /** Number of steps. @default {the sampler's} */
   readonly steps?: number;
   /** Classifier-free guidance scale; 1 or less is none and costs half. @default {the sampler's or the model's} */
@@ -62,6 +63,49 @@ export interface GenerateOptions {
   readonly signal?: AbortSignal;
   /** Called after every step. */
   readonly onStep?: (step: GenerationStep) => void;
+}
+
+/** All names of {@linkcode GenerateOptions}; a missing or a further one does not type-check. */
+const generateOptions: Readonly<Record<keyof GenerateOptions, true>> = {
+  prompt: true,
+  negativePrompt: true,
+  sampler: true,
+  steps: true,
+  guidance: true,
+  guidanceRescale: true,
+  guidanceMode: true,
+  batchSize: true,
+  width: true,
+  height: true,
+  count: true,
+  seed: true,
+  batchNoise: true,
+  image: true,
+  strength: true,
+  mask: true,
+  control: true,
+  latents: true,
+  clipSkip: true,
+  promptSyntax: true,
+  onWarning: true,
+  signal: true,
+  onStep: true,
+};
+
+/**
+ * Checks what a caller without types may get wrong.
+ *
+ * @throws {TypeError} If it is no object, an option is unknown, or there is no prompt.
+ */
+export function checkGenerateOptions(options: GenerateOptions): void {
+  checkOptions(options, { action: "generate", known: Object.keys(generateOptions) });
+  const { prompt } = options;
+  if (typeof prompt === "string" || Array.isArray(prompt) && prompt.every((one) => typeof one === "string")) {
+    return;
+  }
+  throw new TypeError(
+    `Cannot generate: the prompt is ${typeof prompt}, expected a string or a list of strings.`,
+  );
 }
 
 /** A control with the picture that it reads. */

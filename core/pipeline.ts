@@ -10,7 +10,7 @@ import { parametersOf } from "./_parameters.ts";
 import { type ReadOptions, readPictures } from "./_pictures.ts";
 import { RowGroups } from "./_row_groups.ts";
 import { asPixels, runNoise, startRun } from "./_start.ts";
-import { type GenerateOptions, planRun, type Run } from "./generate_options.ts";
+import { checkGenerateOptions, type GenerateOptions, planRun, type Run } from "./generate_options.ts";
 import type {
   GeneratedImage,
   Generation,
@@ -28,12 +28,15 @@ import type { LoraInput, Model } from "./model.ts";
 import { Queue } from "./queue.ts";
 import type { Encoded, LoadNeeds } from "./parts.ts";
 import { planSampling, runSampler, type SamplerStep } from "./run_sampler.ts";
+import type { Sampler } from "./sampler.ts";
 import type { Latent, Tensor } from "./tensor.ts";
 
 /** Options of {@linkcode Pipeline}. */
 export interface PipelineOptions {
   /** Writes picture files; without it `encode` of a picture throws. */
   readonly encodeImage?: ImageEncoder;
+  /** Makes a sampler by its name; without it samplers are taken as values only. */
+  readonly createSampler?: (name: string) => Sampler;
   /** Reads picture files; without it pictures are taken as pixels only. */
   readonly decodeImage?: ImageDecoder;
   /**
@@ -50,6 +53,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #options: PipelineOptions;
   readonly #queue = new Queue();
   readonly #opened = new Set<LazyPart<unknown>>();
+  #disposed = false;
 
   /** Puts a pipeline together; parts are loaded when they are first needed. */
   constructor(model: Model, options: PipelineOptions = {}) {
@@ -78,9 +82,16 @@ export class Pipeline implements AsyncDisposable {
    * stops the run.
    */
   async *stream(options: GenerateOptions): AsyncGenerator<GenerationStep, Generation, void> {
+    checkGenerateOptions(options);
+    if (this.#disposed) {
+      throw new TypeError("Cannot generate: the pipeline has been disposed of, make a new one.");
+    }
     const { signal } = options;
     signal?.throwIfAborted();
-    const read = await readPictures(options, this.model, this.#options.decodeImage);
+    const { sampler: named, ...others } = options;
+    const sampler = typeof named === "string" ? this.#samplerCalled(named) : named;
+    const given = { ...others, ...sampler !== undefined && { sampler } };
+    const read = await readPictures(given, this.model, this.#options.decodeImage);
     const run = planRun(read, this.model);
     const turn = await this.#queue.turn(signal);
     const clock = new Clock(signal);
@@ -207,8 +218,9 @@ export class Pipeline implements AsyncDisposable {
     await this.#queue.run(() => this.#drop());
   }
 
-  /** Waits for the current run and frees everything. */
+  /** Waits for the current run and frees everything; the pipeline cannot be used again. */
   [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true;
     return this.release();
   }
 
@@ -231,6 +243,14 @@ export class Pipeline implements AsyncDisposable {
     );
     await this.#leave(this.model.textEncoder);
     return encoded;
+  }
+
+  #samplerCalled(name: string): Sampler {
+    const { createSampler } = this.#options;
+    if (createSampler !== undefined) return createSampler(name);
+    throw new TypeError(
+      `Cannot generate with the sampler "${name}": this pipeline knows none by name, expected a Sampler.`,
+    );
   }
 
   async #controls({ control = [] }: ReadOptions): Promise<BoundControl[]> {

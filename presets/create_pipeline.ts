@@ -5,6 +5,11 @@
  */
 import { builtin } from "../core/platform.ts";
 import { auto } from "../backends/auto.ts";
+import { native } from "../backends/native.ts";
+import { wasm } from "../backends/wasm.ts";
+import { webgpu } from "../backends/webgpu.ts";
+import { checkOptions } from "../core/check_options.ts";
+import { createSampler } from "../samplers/create_sampler.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { Model } from "../core/model.ts";
 import { Pipeline, type PipelineOptions } from "../core/pipeline.ts";
@@ -25,10 +30,41 @@ export interface CreatePipelineOptions
    * @default {"mini"}
    */
   readonly model?: string | ModelFolder | Model;
-  /** What runs the networks. @default {auto()} */
-  readonly backend?: Backend;
+  /** What runs the networks, or its name: "auto", "webgpu", "native" or "wasm". @default {auto()} */
+  readonly backend?: Backend | BackendName;
   /** How a model is found on a hub: mirror, token, cache, progress. */
   readonly hub?: Omit<ResolveModelOptions, "variant">;
+}
+
+/** Backends by their names; Core ML, which wants compiled models, is a value of its own subpath. */
+const backends = { auto, webgpu, native, wasm } as const;
+
+/** A backend's name. */
+export type BackendName = "auto" | "webgpu" | "native" | "wasm";
+
+/** All names of {@linkcode CreatePipelineOptions}; a missing or a further one does not type-check. */
+const createOptions: Readonly<Record<keyof CreatePipelineOptions, true>> = {
+  model: true,
+  backend: true,
+  hub: true,
+  keep: true,
+  dtype: true,
+  variant: true,
+  vae: true,
+  tile: true,
+  tokenizer: true,
+  predictionType: true,
+  checkpoint: true,
+  inversions: true,
+  loraPorts: true,
+  family: true,
+};
+
+function backendCalled(name: string): Backend {
+  if (Object.hasOwn(backends, name)) return backends[name as BackendName]();
+  throw new TypeError(
+    `Cannot use the backend "${name}": expected ${Object.keys(backends).join(", ")}, or a Backend.`,
+  );
 }
 
 /**
@@ -45,8 +81,10 @@ export interface CreatePipelineOptions
  * ```
  */
 export async function createPipeline(options: CreatePipelineOptions = {}): Promise<Pipeline> {
+  checkOptions(options, { action: "create a pipeline", known: Object.keys(createOptions) });
   const { model, keep, ...rest } = options;
   return new Pipeline(await openModel(model, rest), {
+    createSampler,
     decodeImage: decodePicture,
     encodeImage: encodeGenerated,
     ...keep !== undefined && { keep },
@@ -64,7 +102,8 @@ export async function openModel(
 ): Promise<Model> {
   if (typeof model !== "string" && "unets" in model) return model;
   const folder = typeof model === "string" ? await findModel(model, options) : model;
-  const { backend = auto(), hub: _, ...rest } = options;
+  const { backend: chosen = "auto", hub: _, ...rest } = options;
+  const backend = typeof chosen === "string" ? backendCalled(chosen) : chosen;
   const opened = await openModelFolder(folder, { backend, ...rest });
   return model === "mini" ? { ...opened, ...MINI_DEFAULTS } : opened;
 }
