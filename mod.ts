@@ -17,3 +17,4 @@ export * from "./core/mod.ts";
 export * from "./schedules/mod.ts";
 export { localFolder, memoryFolder, type ModelFolder } from "./weights/model_folder.ts";
 export { createPipeline, type CreatePipelineOptions, openModel } from "./presets/create_pipeline.ts";
+export type { OpenFolderOptions } from "./presets/open_model.ts";

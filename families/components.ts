@@ -36,7 +36,9 @@ export type Program =
 
 /** An ONNX model in memory. */
 export interface OnnxBytes {
+  /** The `.onnx` file. */
   readonly model: Uint8Array;
+  /** The files that it names, by the names that it has for them. */
   readonly externalData: readonly { readonly location: string; readonly data: Uint8Array }[];
 }
 

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import protobuf from "protobufjs/light.js";
+import { PbfReader, PbfWriter } from "pbf";
 
 /** Element types of ONNX tensors, by ONNX's numbers. */
 export const onnxTypes = {
@@ -91,90 +91,144 @@ export interface ModelProto {
   readonly graph: GraphProto;
 }
 
-const field = (id: number, type: string) => ({ id, type });
-const repeated = (id: number, type: string) => ({ id, type, rule: "repeated" });
+/** A field: its number, its name here, what it holds (a message by its own schema), and whether there may be many. */
+interface Field {
+  readonly id: number;
+  readonly name: string;
+  readonly holds: "int" | "float" | "text" | "bytes" | (() => Message);
+  readonly many: boolean;
+}
 
-const schema = {
-  nested: {
-    ModelProto: {
-      fields: {
-        irVersion: field(1, "int64"),
-        producerName: field(2, "string"),
-        graph: field(7, "GraphProto"),
-        opsetImport: repeated(8, "OperatorSetIdProto"),
-      },
-    },
-    OperatorSetIdProto: { fields: { domain: field(1, "string"), version: field(2, "int64") } },
-    GraphProto: {
-      fields: {
-        node: repeated(1, "NodeProto"),
-        name: field(2, "string"),
-        initializer: repeated(5, "TensorProto"),
-        input: repeated(11, "ValueInfoProto"),
-        output: repeated(12, "ValueInfoProto"),
-      },
-    },
-    NodeProto: {
-      fields: {
-        input: repeated(1, "string"),
-        output: repeated(2, "string"),
-        name: field(3, "string"),
-        opType: field(4, "string"),
-        attribute: repeated(5, "AttributeProto"),
-        domain: field(7, "string"),
-      },
-    },
-    AttributeProto: {
-      fields: {
-        name: field(1, "string"),
-        f: field(2, "float"),
-        i: field(3, "int64"),
-        s: field(4, "bytes"),
-        t: field(5, "TensorProto"),
-        g: field(6, "GraphProto"),
-        floats: repeated(7, "float"),
-        ints: repeated(8, "int64"),
-        type: field(20, "int32"),
-      },
-    },
-    TensorProto: {
-      fields: {
-        dims: repeated(1, "int64"),
-        dataType: field(2, "int32"),
-        floatData: repeated(4, "float"),
-        int32Data: repeated(5, "int32"),
-        int64Data: repeated(7, "int64"),
-        name: field(8, "string"),
-        rawData: field(9, "bytes"),
-        externalData: repeated(13, "StringStringEntryProto"),
-        dataLocation: field(14, "int32"),
-      },
-    },
-    StringStringEntryProto: { fields: { key: field(1, "string"), value: field(2, "string") } },
-    ValueInfoProto: { fields: { name: field(1, "string"), type: field(2, "TypeProto") } },
-    TypeProto: { fields: { tensorType: field(1, "TypeProtoTensor") } },
-    TypeProtoTensor: { fields: { elemType: field(1, "int32"), shape: field(2, "TensorShapeProto") } },
-    TensorShapeProto: { fields: { dim: repeated(1, "TensorShapeProtoDimension") } },
-    TensorShapeProtoDimension: { fields: { dimValue: field(1, "int64"), dimParam: field(2, "string") } },
-  },
-};
+type Message = ReadonlyMap<number, Field>;
+
+function message(
+  fields: Readonly<Record<string, readonly [id: number, holds: Field["holds"], many?: "many"]>>,
+): Message {
+  return new Map(
+    Object.entries(fields).map((
+      [name, [id, holds, many]],
+    ) => [id, { id, name, holds, many: many !== undefined }]),
+  );
+}
+
+const stringEntry = message({ key: [1, "text"], value: [2, "text"] });
+const tensor = message({
+  dims: [1, "int", "many"],
+  dataType: [2, "int"],
+  floatData: [4, "float", "many"],
+  int32Data: [5, "int", "many"],
+  int64Data: [7, "int", "many"],
+  name: [8, "text"],
+  rawData: [9, "bytes"],
+  externalData: [13, () => stringEntry, "many"],
+  dataLocation: [14, "int"],
+});
+const attribute = message({
+  name: [1, "text"],
+  f: [2, "float"],
+  i: [3, "int"],
+  s: [4, "bytes"],
+  t: [5, () => tensor],
+  g: [6, () => graph],
+  floats: [7, "float", "many"],
+  ints: [8, "int", "many"],
+  type: [20, "int"],
+});
+const node = message({
+  input: [1, "text", "many"],
+  output: [2, "text", "many"],
+  name: [3, "text"],
+  opType: [4, "text"],
+  attribute: [5, () => attribute, "many"],
+  domain: [7, "text"],
+});
+const dimension = message({ dimValue: [1, "int"], dimParam: [2, "text"] });
+const shape = message({ dim: [1, () => dimension, "many"] });
+const tensorType = message({ elemType: [1, "int"], shape: [2, () => shape] });
+const type = message({ tensorType: [1, () => tensorType] });
+const valueInfo = message({ name: [1, "text"], type: [2, () => type] });
+const graph: Message = message({
+  node: [1, () => node, "many"],
+  name: [2, "text"],
+  initializer: [5, () => tensor, "many"],
+  input: [11, () => valueInfo, "many"],
+  output: [12, () => valueInfo, "many"],
+});
+const operatorSet = message({ domain: [1, "text"], version: [2, "int"] });
+const model = message({
+  irVersion: [1, "int"],
+  producerName: [2, "text"],
+  graph: [7, () => graph],
+  opsetImport: [8, () => operatorSet, "many"],
+});
+
+/** Deeper than graphs inside nodes ever are. */
+const mostNested = 64;
 
 /** Serialises a model. */
-export function encodeModel(model: ModelProto): Uint8Array {
-  const type = modelType();
-  return type.encode(type.fromObject(model)).finish();
+export function encodeModel(value: ModelProto): Uint8Array {
+  const pbf = new PbfWriter();
+  write(model, value as unknown as Values, pbf);
+  return pbf.finish();
 }
 
 /**
- * Reads a serialised model.
+ * Reads a serialised model. Bytes of tensors are views of the given ones.
  *
  * @throws {Error} If the bytes are not a protobuf message of this schema.
  */
 export function decodeModel(bytes: Uint8Array): ModelProto {
-  const type = modelType();
-  return type.toObject(type.decode(bytes), { longs: Number, arrays: true, defaults: false }) as ModelProto;
+  return read(model, new PbfReader(bytes), bytes.length, 0) as unknown as ModelProto;
 }
 
-function modelType(): protobuf.Type {
-  return protobuf.Root.fromJSON(schema).lookupType("ModelProto");
+type Values = Readonly<Record<string, unknown>>;
+
+function write(fields: Message, values: Values, pbf: PbfWriter): void {
+  for (const { id, name, holds, many } of fields.values()) {
+    const value = values[name];
+    if (value === undefined) continue;
+    for (const item of many ? value as readonly unknown[] : [value]) {
+      if (holds === "int") pbf.writeVarintField(id, item as number);
+      else if (holds === "float") pbf.writeFloatField(id, item as number);
+      else if (holds === "text") pbf.writeStringField(id, item as string);
+      else if (holds === "bytes") pbf.writeBytesField(id, item as Uint8Array);
+      else pbf.writeMessage(id, (inner: Values, pbf) => write(holds(), inner, pbf), item as Values);
+    }
+  }
+}
+
+function read(fields: Message, pbf: PbfReader, end: number, depth: number): Values {
+  if (depth > mostNested) throw new Error(`its messages are nested more than ${mostNested} deep`);
+  const values: Record<string, unknown> = {};
+  for (const { name, many } of fields.values()) if (many) values[name] = [];
+  while (pbf.pos < end) {
+    const key = pbf.readVarint();
+    const [field, wire] = [fields.get(key >> 3), key & 7];
+    if (field === undefined) pbf.skip(key);
+    else if (field.many) (values[field.name] as unknown[]).push(...items(field, wire, pbf, end, depth));
+    else values[field.name] = items(field, wire, pbf, end, depth)[0];
+    if (!(pbf.pos <= end)) throw new Error("a field is longer than its message");
+  }
+  return values;
+}
+
+/** One value, or those of a packed field. */
+function items({ name, holds }: Field, wire: number, pbf: PbfReader, end: number, depth: number): unknown[] {
+  const number = holds === "int" ? 0 : holds === "float" ? 5 : 2;
+  if (wire === 2) {
+    const length = pbf.readVarint();
+    const stop = pbf.pos + length;
+    if (!(stop <= end)) throw new Error(`the field "${name}" is longer than its message`);
+    if (typeof holds === "function") return [read(holds(), pbf, stop, depth + 1)];
+    if (holds === "text" || holds === "bytes") {
+      const bytes = pbf.buf.subarray(pbf.pos, stop);
+      pbf.pos = stop;
+      return [holds === "bytes" ? bytes : new TextDecoder().decode(bytes)];
+    }
+    const packed: number[] = [];
+    while (pbf.pos < stop) packed.push(holds === "int" ? pbf.readVarint(true) : pbf.readFloat());
+    return packed;
+  }
+  if (wire !== number) throw new Error(`the field "${name}" has the wire type ${wire}, expected ${number}`);
+  return [holds === "int" ? pbf.readVarint(true) : pbf.readFloat()];
 }

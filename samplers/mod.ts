@@ -22,6 +22,7 @@ export * from "./dpm2.ts";
 export * from "./dpm2_ancestral.ts";
 export * from "./dpmpp_2m.ts";
 export * from "./dpmpp_2m_sde.ts";
+export * from "./dpmpp_3m_sde.ts";
 export * from "./dpmpp_2s.ts";
 export * from "./euler.ts";
 export * from "./euler_ancestral.ts";

@@ -11,6 +11,7 @@ import { dpm2 } from "./dpm2.ts";
 import { dpm2Ancestral } from "./dpm2_ancestral.ts";
 import { dpmpp2m } from "./dpmpp_2m.ts";
 import { dpmpp2mSde } from "./dpmpp_2m_sde.ts";
+import { dpmpp3mSde } from "./dpmpp_3m_sde.ts";
 import { dpmpp2s } from "./dpmpp_2s.ts";
 import { euler } from "./euler.ts";
 import { eulerAncestral } from "./euler_ancestral.ts";
@@ -198,7 +199,7 @@ export const SAMPLERS: readonly SamplerEntry[] = [
     weights: "any",
     steps: 25,
     options: { ...SOLVER, lowerOrderFinal: "boolean", eulerAtFinal: "boolean", eta: "number" },
-    create: (options) => ({ ...dpmpp2mSde({ ...options, order: 3 }), name: "dpmpp_3m_sde", options }),
+    create: dpmpp3mSde,
   },
   {
     name: "dpmpp_2s",

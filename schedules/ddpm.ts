@@ -8,6 +8,8 @@ import { planLevels } from "./_ddpm_levels.ts";
 import { clip, threshold, type Thresholding } from "./_limits.ts";
 import { sigmaLevel, timestepOfSigma, trainingSigmas } from "./sigmas.ts";
 
+export type { Thresholding };
+
 /** How much noise is added from one training timestep to the next. */
 export type BetaSchedule = "linear" | "scaled_linear" | "squaredcos_cap_v2";
 

@@ -4,5 +4,6 @@
  * @module
  */
 export * from "./ddpm.ts";
+export * from "./flow.ts";
 export * from "./scheduler_config.ts";
 export * from "./sigmas.ts";

@@ -18,6 +18,12 @@ Deno.test({
       const problems: string[] = [];
       page.on("pageerror", ({ message }) => problems.push(message));
       await page.goto(`http://localhost:${server.addr.port}/`);
+      const strict = await browser.newPage();
+      await strict.goto(`http://localhost:${server.addr.port}/strict`);
+      const deadline = Date.now() + 120_000;
+      while (await strict.title() === "" && Date.now() < deadline) await strict.waitForTimeout(200);
+      assert.equal(await strict.title(), "made 128 pixels"); // no code is made from strings
+      await strict.close();
       assert.equal(await page.evaluate("crossOriginIsolated"), true); // so that WASM has threads
       for (const [name, tolerance] of [["wasm in place", 1e-4], ["wasm", 1e-4], ["webgpu", 2e-3]] as const) {
         assert.deepEqual(await page.evaluate(`failures("${name}")`), [], name);
@@ -58,13 +64,17 @@ async function serve(): Promise<(request: Request) => Promise<Response>> {
     const { pathname } = new URL(url);
     const [, folder, ...path] = pathname.split("/");
     const directory = folders[folder as keyof typeof folders];
-    const body = pathname === "/" ? page : bundled.get(pathname) ??
+    const html = pathname === "/" || pathname === "/strict";
+    const body = html ? page : bundled.get(pathname) ??
       await Deno.readFile(`${directory}/${path.join("/")}`).catch(() => undefined);
     const extension = pathname.split(".").at(-1)!;
     return new Response(body ?? null, {
       status: body === undefined ? 404 : 200,
       headers: {
-        "content-type": pathname === "/" ? "text/html" : types[extension] ?? "text/javascript",
+        "content-type": html ? "text/html" : types[extension] ?? "text/javascript",
+        ...pathname === "/strict" && {
+          "content-security-policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'",
+        },
         "cross-origin-opener-policy": "same-origin",
         "cross-origin-embedder-policy": "require-corp",
       },

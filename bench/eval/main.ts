@@ -1,13 +1,16 @@
 /**
- * `deno task eval [--prompts N] [--seeds N] [--with WORDS] [--backend NAME] [--regime SAMPLER] [--backgrounds]
- * [--softmax] [--json]`:
+ * `deno task eval [--prompts N] [--seeds N] [--with WORDS] [--backend NAME] [--regime SAMPLER] [--sampler NAME]
+ * [--backgrounds] [--softmax] [--json]`:
  * generates from held-out prompts in every regime that the embedded model has weights for, or one, and scores the six
- * tags. `--with "at night"` puts words behind every prompt; `--backgrounds` makes a row for each background so. `--softmax` scores the base from before ReLU attention instead, whose weights are kept in `training/ablation`.
+ * tags. `--sampler` scores any sampler at its default steps (ddpm: 250) beside DDIM from the same seeds.
+ * `--with "at night"` puts words behind every prompt; `--backgrounds` makes a row for each background so. `--softmax`
+ * scores the base from before ReLU attention instead, whose weights are kept in `training/ablation`.
  */
 import { backendByName } from "../../cli/choices.ts";
 import { parseArguments } from "../../cli/usage.ts";
 import { BASE } from "../../core/model.ts";
 import type { Sampler } from "../../core/sampler.ts";
+import { createSampler } from "../../samplers/mod.ts";
 import { graphCost } from "../../graph/mod.ts";
 import { createPipeline, type Pipeline } from "../../mod.ts";
 import { readUnetConfig, unet } from "../../models/mod.ts";
@@ -27,6 +30,7 @@ const given = parseArguments(Deno.args, {
   seeds: { type: "string" },
   backend: { type: "string" },
   regime: { type: "string" },
+  sampler: { type: "string" },
   with: { type: "string" },
   backgrounds: { type: "boolean" },
   softmax: { type: "boolean" },
@@ -53,7 +57,10 @@ const model = { ...await openModelFolder(folder, { backend }), ...MINI_DEFAULTS 
 await using pipeline = await createPipeline({ model });
 const rows: Record<string, string | number>[] = [];
 const wanted = given.text("regime");
-const regimes = regimesOf(model).filter(({ name }) => wanted === undefined || name === wanted);
+const named = given.text("sampler");
+const regimes = named === undefined
+  ? regimesOf(model).filter(({ name }) => wanted === undefined || name === wanted)
+  : [regimesOf(model)[0]!, createSampler(named, named === "ddpm" ? { steps: 250 } : {})];
 if (regimes.length === 0) {
   const known = regimesOf(model).map(({ name }) => name).join(", ");
   refuse(`Cannot score the regime "${wanted}": expected one of ${known}.`);
