@@ -89,10 +89,10 @@ export function planSampling(
  *
  * @example
  * ```ts
- * import { createSchedule, runSampler, torchNoise } from "@mobile-diffusion/sdk";
+ * import { createSchedule, type Denoiser, runSampler, torchNoise } from "@mobile-diffusion/sdk";
  * import { ddim } from "@mobile-diffusion/sdk/samplers";
  * const noise = torchNoise(7);
- * const denoise = (z) => Promise.resolve({ raw: z, x0: z, epsilon: z }); // stands for a network
+ * const denoise: Denoiser = (z) => Promise.resolve({ raw: z, x0: z, epsilon: z }); // stands for a network
  * const start = { noise: noise.normal([1, 4, 8, 8]) };
  * for await (const step of runSampler(ddim({ steps: 3 }), denoise, start, { schedule: createSchedule(), noise })) {
  *   console.log(step.index, step.timestep); // 0 666, 1 333, 2 0
