@@ -1,4 +1,4 @@
-/** Checks that imports only point down the house: `deno run -R tools/import_direction.ts`. */
+/** Checks that imports only point down the house, and never in a circle: `deno run -R tools/import_direction.ts`. */
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
 
@@ -25,6 +25,8 @@ const alsoAllowed: Readonly<Record<string, readonly string[]>> = {
 };
 
 const problems: string[] = [];
+/** What each file imports when it runs; types are erased and may point back. */
+const runs = new Map<string, string[]>();
 for (const entry of readdirSync(".", { recursive: true, encoding: "utf8" })) {
   const path = entry.replaceAll("\\", "/");
   const room = path.split("/")[0]!;
@@ -33,12 +35,17 @@ for (const entry of readdirSync(".", { recursive: true, encoding: "utf8" })) {
   }
   const source = readFileSync(path, "utf8");
   for (const [, specifier] of source.matchAll(/(?:from|import\()\s*"(\.{1,2}\/[^"]+)"/g)) {
-    const target = new URL(specifier!, `file:///${path}`).pathname.slice(1);
+    const target = resolve(specifier!, path);
     if (!allowed(room, target)) problems.push(`${path} imports ${target}`);
   }
+  const values = /^(?:import|export)\s+(?!type\b)[^;"]*?from\s+"(\.{1,2}\/[^"]+)"/gm;
+  runs.set(path, [...source.matchAll(values)].map(([, specifier]) => resolve(specifier!, path)));
 }
+for (const circle of circles()) problems.push(`${circle.join(" imports ")}, a circle`);
 if (problems.length > 0) {
-  process.stderr.write(`Imports that run up the house:\n${problems.map((line) => `  ${line}\n`).join("")}`);
+  process.stderr.write(
+    `Imports that run up the house or in a circle:\n${problems.map((line) => `  ${line}\n`).join("")}`,
+  );
   process.exit(1);
 }
 
@@ -49,4 +56,23 @@ function allowed(room: string, target: string): boolean {
   if (leaves.includes(room)) return (alsoAllowed[room] ?? []).some((prefix) => target.startsWith(prefix));
   if (room === "samplers") return false;
   return leaves.includes(other) || rooms.indexOf(other) > rooms.indexOf(room);
+}
+
+function resolve(specifier: string, from: string): string {
+  return new URL(specifier, `file:///${from}`).pathname.slice(1);
+}
+
+/** Files that import themselves by way of others, one circle for each that is found first. */
+function circles(): string[][] {
+  const found: string[][] = [];
+  const done = new Set<string>();
+  const visit = (file: string, path: readonly string[]): void => {
+    const start = path.indexOf(file);
+    if (start >= 0) return void found.push([...path.slice(start), file]);
+    if (done.has(file)) return;
+    for (const target of runs.get(file) ?? []) visit(target, [...path, file]);
+    done.add(file);
+  };
+  for (const file of runs.keys()) visit(file, []);
+  return found;
 }

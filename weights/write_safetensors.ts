@@ -37,16 +37,30 @@ export async function writeSafetensors(
   weights: Weights,
   options: WriteSafetensorsOptions = {},
 ): Promise<void> {
-  const { rename, rm, writeFile } = fileSystem(path);
+  const { open, rename, rm } = fileSystem(path);
   const partial = `${path}.partial`;
   try {
-    await writeFile(partial, chunks(weights, layOut(weights, options)));
+    const layout = layOut(weights, options);
+    const file = await open(partial, "w");
+    try {
+      // Piece by piece: Bun's writeFile pads a file that it is given as an iterable.
+      for await (const chunk of chunks(weights, layout)) await writeAll(file, chunk);
+    } finally {
+      await file.close();
+    }
     await rename(partial, path);
   } catch (error) {
     await rm(partial, { force: true });
     throw error;
   }
 }
+
+/** A write may take less than it is given. */
+async function writeAll(file: Pick<FileHandle, "write">, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) at += (await file.write(bytes, at, bytes.length - at)).bytesWritten;
+}
+
+type FileHandle = import("node:fs/promises").FileHandle;
 
 /**
  * The bytes that {@linkcode writeSafetensors} writes.

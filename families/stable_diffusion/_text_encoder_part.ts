@@ -7,7 +7,7 @@ import type { Graph } from "../../graph/graph.ts";
 import { clipText, readClipTextConfig } from "../../models/clip_text.ts";
 import type { Weights } from "../../weights/weights.ts";
 import type { TokenizerFiles } from "../../tokenizer/files.ts";
-import type { GraphComponent } from "./graph.ts";
+import type { GraphComponent } from "./_component.ts";
 import type { OpenModelOptions } from "../open_options.ts";
 import { clipTextEncoder } from "../../parts/text_encoder.ts";
 import { insertVectors, invertedTokenizer, tableRows } from "../../parts/textual_inversion.ts";

@@ -19,21 +19,13 @@ import { checkUnet } from "./_check_unet.ts";
 import { readLatentToRgb } from "../../parts/_latent_to_rgb.ts";
 import { modelControls } from "../_model_controls.ts";
 import { modelLoraFiles } from "../_model_loras.ts";
-import type { Json } from "../../weights/model_folder.ts";
-import { type Components, needConfig, unetRoles } from "../components.ts";
+import { type Components, unetRoles } from "../components.ts";
 import type { OpenModelOptions } from "../open_options.ts";
+import { component, type GraphComponent } from "./_component.ts";
 import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "../_model_defaults.ts";
 import { textEncoderPart } from "./_text_encoder_part.ts";
 import { graphUnet } from "../../parts/unet.ts";
 import { autoencoderVae, readAutoencoder } from "../../parts/vae.ts";
-
-/** A network at rest. */
-export interface GraphComponent {
-  /** Its `config.json`. */
-  readonly config: Json;
-  /** Opens its weights, under diffusers' names. */
-  weights(): Promise<Weights>;
-}
 
 /**
  * Makes a model of configurations and weights. Configurations are checked now, weights read when a part is first
@@ -107,19 +99,6 @@ export async function openGraphModel(files: Components, options: OpenModelOption
     openControl: modelControls(files, options, unetConfig),
     ...readLatentToRgb(source.vae.config, latentChannels),
     ...modelDefaults(files.scheduler ?? STABLE_DIFFUSION_SCHEDULER, options),
-  };
-}
-
-function component(files: Components, role: string): GraphComponent {
-  return {
-    config: needConfig(files, role),
-    async weights() {
-      const program = files.need(role);
-      if (program.kind === "weights") return await program.open();
-      throw new TypeError(
-        `Cannot open the ${role} of "${files.name}": it is ${program.kind}, expected weights.`,
-      );
-    },
   };
 }
 
