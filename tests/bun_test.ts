@@ -39,5 +39,7 @@ Deno.test("Bun writes the same safetensors file", () =>
     );
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     const written = await Deno.readFile(`${folder}/bun.safetensors`);
-    assert.deepEqual(written, await encodeSafetensors(memoryWeights(tensors)));
+    const expected = await encodeSafetensors(memoryWeights(tensors));
+    assert.equal(written.length, expected.length);
+    assert.equal(written.findIndex((byte, i) => byte !== expected[i]), -1);
   }));
