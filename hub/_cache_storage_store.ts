@@ -27,6 +27,11 @@ export class CacheStorageStore implements Store {
   }
 
   static async open(model: string): Promise<CacheStorageStore> {
+    if (!("caches" in globalThis)) {
+      throw new TypeError(
+        `Cannot download "${model}": this page has no Cache Storage, expected one that came over HTTPS or from localhost.`,
+      );
+    }
     const place = `mobile-diffusion/${model}`;
     return new CacheStorageStore(await caches.open(place), place);
   }
@@ -37,6 +42,19 @@ export class CacheStorageStore implements Store {
 
   async setCommit(revision: string, commit: string): Promise<void> {
     await this.#set(`refs/${revision}`, commit);
+  }
+
+  async listing(commit: string): Promise<readonly RemoteFile[] | undefined> {
+    return await this.#get<readonly RemoteFile[]>(`listings/${commit}`);
+  }
+
+  async setListing(commit: string, files: readonly RemoteFile[]): Promise<void> {
+    await this.#set(`listings/${commit}`, files);
+  }
+
+  async has(commit: string, { path, hash }: RemoteFile): Promise<boolean> {
+    const hashes = await this.#get<Record<string, string>>(`snapshots/${commit}`);
+    return hashes?.[path] === hash.hex && (await this.#get<Content>(`contents/${hash.hex}`))?.whole === true;
   }
 
   async paths(commit: string): Promise<string[]> {
@@ -183,5 +201,5 @@ async function digestFor({ hash, size }: RemoteFile): Promise<() => Digest> {
 
 /** Cache Storage has keys that look like addresses. */
 function urlOf(key: string): string {
-  return `https://mobile-diffusion.invalid/${key}`;
+  return `https://mobile-diffusion.invalid/${key.split("/").map(encodeURIComponent).join("/")}`;
 }

@@ -59,6 +59,32 @@ export class DiskStore implements Store {
     await this.#files.rename(temporary, path);
   }
 
+  async listing(commit: string): Promise<readonly RemoteFile[] | undefined> {
+    const text = await ifThere(this.#files.readFile(this.#listingFile(commit), "utf8"));
+    return text === undefined ? undefined : parseListing(text);
+  }
+
+  async setListing(commit: string, files: readonly RemoteFile[]): Promise<void> {
+    const { mkdir, writeFile, rename } = this.#files;
+    const path = this.#listingFile(commit);
+    const temporary = `${path}.${crypto.randomUUID()}`;
+    try {
+      await mkdir(parent(path), { recursive: true });
+      await writeFile(temporary, JSON.stringify(files));
+      await rename(temporary, path);
+    } catch (error) {
+      if (!["EACCES", "EPERM", "EROFS"].includes(code(error) ?? "")) throw error; // others may share their cache
+    }
+  }
+
+  #listingFile(commit: string): string {
+    return `${this.place}/.listings/${commit}.json`;
+  }
+
+  async has(commit: string, { path, size }: RemoteFile): Promise<boolean> {
+    return await this.#size(`${this.snapshot(commit)}/${path}`) === size;
+  }
+
   async paths(commit: string): Promise<string[]> {
     const folder = this.snapshot(commit);
     const entries = await ifThere(this.#files.readdir(folder, { recursive: true })) ?? [];
@@ -112,6 +138,21 @@ export class DiskStore implements Store {
 
   async #size(path: string): Promise<number | undefined> {
     return (await ifThere(this.#files.stat(path)))?.size;
+  }
+}
+
+/** A list that can be trusted: what another program, or half a write, left there is none. */
+export function parseListing(text: string): readonly RemoteFile[] | undefined {
+  try {
+    const files: unknown = JSON.parse(text);
+    const isOne = Array.isArray(files) &&
+      files.every((file) =>
+        typeof file?.path === "string" && Number.isSafeInteger(file.size) &&
+        /^[0-9a-f]+$/.test(file.hash?.hex)
+      );
+    return isOne ? files : undefined;
+  } catch {
+    return undefined;
   }
 }
 

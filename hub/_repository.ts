@@ -1,10 +1,10 @@
 /**
- * A model's repository on a hub, by the four requests that are needed of Hugging Face's HTTP interface.
+ * A model's repository on a hub, by the three requests that are needed of Hugging Face's HTTP interface.
  *
- * Not `@huggingface/hub`: it neither resumes nor checks what it downloads, writes to the console, and brings
- * 12 MB.
+ * Not `@huggingface/hub`: it neither resumes nor checks what it downloads, does not wait when it is asked to, writes
+ * to the console, and brings 12 MB.
  */
-import { WeightsError } from "../core/errors.ts";
+import { attempt, PassingError } from "./_attempts.ts";
 import { HubError, type HubErrorReason } from "./hub_error.ts";
 import type { RemoteFile } from "./_store.ts";
 import type { Range } from "./_transfer.ts";
@@ -14,6 +14,10 @@ export interface RepositoryOptions {
   readonly baseUrl: string;
   readonly token: string | undefined;
   readonly signal: AbortSignal | undefined;
+  /** How often a failure that may pass is tried again. */
+  readonly retries: number;
+  /** Milliseconds without a byte after which a line counts as broken. */
+  readonly patience: number;
 }
 
 /** A repository at a hub. */
@@ -28,22 +32,24 @@ export class Repository {
 
   /** The commit that a branch, tag or commit stands for. */
   async commit(revision: string): Promise<string> {
-    const response = await this.#get(`api/models/${this.#model}/revision/${encodeURIComponent(revision)}`);
-    const { sha } = await json(response) as { sha?: unknown };
+    const path = `api/models/${this.#model}/revision/${encodeURIComponent(revision)}`;
+    const [answer] = await this.#json(path);
+    const { sha } = answer as { sha?: unknown };
     if (typeof sha === "string" && /^[0-9a-f]{40}$/.test(sha)) return sha;
     throw this.#error("network", `the hub gives no commit for "${revision}"`);
   }
 
-  /** All files of a commit. */
+  /** All files of a commit whose description is understood; the others are nobody's who does not need them. */
   async files(commit: string): Promise<RemoteFile[]> {
     const files: RemoteFile[] = [];
+    const seen = new Set<string>();
     let page: string | undefined = `api/models/${this.#model}/tree/${commit}?recursive=true`;
-    while (page !== undefined) {
-      const response: Response = await this.#get(page);
-      const entries = await json(response);
+    while (page !== undefined && !seen.has(page)) {
+      seen.add(page);
+      const [entries, headers]: [unknown, Headers] = await this.#json(page);
       if (!Array.isArray(entries)) throw this.#error("network", "the hub's list of files is not one");
-      for (const entry of entries) if (entry?.type === "file") files.push(this.#remoteFile(entry));
-      page = response.headers.get("link")?.match(/<([^>]+)>;\s*rel="next"/)?.[1];
+      for (const entry of entries) if (entry?.type === "file") files.push(...remoteFile(entry));
+      page = headers.get("link")?.match(/<([^>]+)>;\s*rel="next"/)?.[1];
     }
     return files;
   }
@@ -51,29 +57,66 @@ export class Repository {
   /** The bytes of a file from `offset` on, or from its beginning where the hub knows no ranges. */
   async open(commit: string, path: string, offset: number): Promise<Range> {
     const place = path.split("/").map(encodeURIComponent).join("/");
-    const range = offset > 0 ? { range: `bytes=${offset}-` } : {};
-    const response = await this.#get(`${this.#model}/resolve/${commit}/${place}`, range);
-    const begin = Number(response.headers.get("content-range")?.match(/^bytes (\d+)-/)?.[1] ?? 0);
-    return { offset: response.status === 206 ? begin : 0, body: response.body ?? new Blob([]).stream() };
+    const url = `${this.#model}/resolve/${commit}/${place}`;
+    const plain = { "accept-encoding": "identity" }; // a range is one of the bytes that are stored
+    const response = await this.#get(url, offset > 0 ? { ...plain, range: `bytes=${offset}-` } : plain);
+    const coded = !/^(identity)?$/.test(response.headers.get("content-encoding") ?? "");
+    const [, begin] = response.headers.get("content-range")?.match(/^bytes (\d+)-/) ?? [];
+    const length = coded ? null : response.headers.get("content-length");
+    return {
+      // Where nobody may read which range it is (CORS), it is the one that was asked for.
+      offset: response.status === 206 ? Number(begin ?? offset) : 0,
+      whole: response.status !== 206,
+      usable: !(coded && response.status === 206),
+      ...length !== null && { length: Number(length) },
+      body: response.body ?? new Blob([]).stream(),
+      host: new URL(response.url || `${this.#options.baseUrl}/`).host,
+    };
   }
 
-  async #get(path: string, headers: Record<string, string> = {}): Promise<Response> {
-    const { baseUrl, token, signal } = this.#options;
+  /** What the hub answers, with its headers. */
+  async #json(path: string): Promise<[unknown, Headers]> {
+    const { retries, signal, patience } = this.#options;
+    return await attempt(retries, signal, async () => {
+      const response = await this.#get(path, {});
+      const text = await inTime(response.text(), patience).catch((cause) => {
+        signal?.throwIfAborted();
+        throw new PassingError(`Cannot download "${this.#model}": the line broke (${cause.message}).`, {
+          cause,
+        });
+      });
+      try {
+        return [JSON.parse(text), response.headers];
+      } catch (cause) {
+        const { host } = new URL(response.url);
+        throw new PassingError(`Cannot download "${this.#model}": ${strangeAnswer(host, text)}.`, { cause });
+      }
+    });
+  }
+
+  async #get(path: string, headers: Record<string, string>): Promise<Response> {
+    const { baseUrl, token, signal, patience } = this.#options;
     const url = new URL(path, `${baseUrl}/`);
     // A list's next page may be anywhere; the token is only for the hub.
-    if (token !== undefined && url.href.startsWith(`${baseUrl}/`)) {
-      headers["authorization"] = `Bearer ${token}`;
-    }
-    const response = await fetch(url, { headers, signal: signal ?? null }).catch((cause) => {
+    const authorization = token !== undefined && token !== "" && url.href.startsWith(`${baseUrl}/`)
+      ? { authorization: `Bearer ${token}` }
+      : {};
+    const late = new AbortController();
+    const timer = setTimeout(() => late.abort(new Error(`no answer for ${patience} ms`)), patience);
+    const response = await fetch(url, {
+      headers: { ...headers, ...authorization },
+      signal: signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]),
+    }).catch((cause) => {
       signal?.throwIfAborted();
-      throw this.#error("network", `${url.host} cannot be reached`, "a connection, or a cached copy", cause);
-    });
+      const message = this.#message(`${url.host} cannot be reached`, "a connection, or a cached copy");
+      throw new PassingError(message, { cause });
+    }).finally(() => clearTimeout(timer));
     if (response.ok) return response;
-    await response.body?.cancel();
-    throw this.#refusal(response.status, url);
+    await response.body?.cancel().catch(() => {}); // a broken one cannot be cancelled
+    throw this.#refusal(response, url);
   }
 
-  #refusal(status: number, url: URL): HubError {
+  #refusal({ status, headers }: Response, url: URL): HubError {
     const page = `${this.#options.baseUrl}/${this.#model}`;
     const answer = `${url.host} answers ${status}`;
     switch (status) {
@@ -91,41 +134,80 @@ export class Repository {
         );
       case 404:
         return this.#error("not-found", `${answer} for ${url.pathname}`, "the name of a model that is there");
-      default:
-        return this.#error("network", `${answer} for ${url.pathname}`);
+      case 511:
+        return new PassingError(this.#message(`${answer}: ${portal}`, portalWanted));
     }
+    const wait = retryAfter(headers.get("retry-after"));
+    if (status === 429) {
+      const asked = wait === 0 ? "to wait" : `to wait ${Math.ceil(wait / 1000)} s`;
+      return new PassingError(this.#message(`${answer}: it asks ${asked}`, "fewer requests, or a token"), {
+        wait,
+      });
+    }
+    const message = this.#message(`${answer} for ${url.pathname}`);
+    return status >= 500 || status === 408 || status === 416 || status === 425
+      ? new PassingError(message, { wait })
+      : new HubError("network", message);
   }
 
-  #remoteFile(entry: { path?: unknown; size?: unknown; oid?: unknown; lfs?: { oid?: unknown } }): RemoteFile {
-    const { path, size, oid, lfs } = entry;
-    const hash = lfs?.oid !== undefined
-      ? { algorithm: "sha256" as const, hex: String(lfs.oid) }
-      : { algorithm: "git" as const, hex: String(oid) };
-    const isSafe = typeof path === "string" && !/(^|\/)\.{0,2}(\/|$)|[\\:\0]/.test(path);
-    if (!isSafe || !Number.isSafeInteger(size) || !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(hash.hex)) {
-      throw new WeightsError(
-        `Cannot download "${this.#model}": the hub lists a file as ${JSON.stringify(entry)}.`,
-      );
-    }
-    return { path: path as string, size: size as number, hash };
+  #error(reason: HubErrorReason, state: string, wanted?: string): HubError {
+    return new HubError(reason, this.#message(state, wanted));
   }
 
-  #error(
-    reason: HubErrorReason,
-    state: string,
-    wanted = "an answer as Hugging Face gives",
-    cause?: unknown,
-  ): HubError {
-    return new HubError(reason, `Cannot download "${this.#model}": ${state}, expected ${wanted}.`, { cause });
+  #message(state: string, wanted = "an answer as Hugging Face gives"): string {
+    return `Cannot download "${this.#model}": ${state}, expected ${wanted}.`;
   }
 }
 
-async function json(response: Response): Promise<unknown> {
-  try {
-    return await response.json();
-  } catch (cause) {
-    throw new HubError("network", `Cannot download: ${response.url} answers something other than JSON.`, {
-      cause,
-    });
+const portal = "this network wants you to sign in first";
+const portalWanted = "a browser to have opened its page";
+
+/** Says what came in place of what was asked for. */
+export function strangeAnswer(host: string, beginning: string): string {
+  if (/^\s*(<!doctype html|<html|<\?xml|<head|<!--)/i.test(beginning)) {
+    return `${host} answers with a web page: a captive portal or a proxy stands between (${portal}), expected ${portalWanted}`;
   }
+  if (beginning.startsWith("version https://git-lfs")) {
+    return `${host} answers with a pointer of Git LFS, expected the file that it points to`;
+  }
+  return `${host} answers something other than what was asked for, expected an answer as Hugging Face gives`;
+}
+
+/** What the hub says of a file, or nothing where that is not understood or could not be stored. */
+export function remoteFile(entry: {
+  readonly path?: unknown;
+  readonly size?: unknown;
+  readonly oid?: unknown;
+  readonly lfs?: { readonly oid?: unknown };
+}): RemoteFile[] {
+  const { path, size, oid, lfs } = entry;
+  const hash = lfs?.oid !== undefined
+    ? { algorithm: "sha256" as const, hex: String(lfs.oid) }
+    : { algorithm: "git" as const, hex: String(oid) };
+  const length = hash.algorithm === "git" ? 40 : 64;
+  if (typeof path !== "string" || !Number.isSafeInteger(size) || (size as number) < 0) return [];
+  return hash.hex.length === length && /^[0-9a-f]+$/.test(hash.hex)
+    ? [{ path, size: size as number, hash }]
+    : [];
+}
+
+/** Whether a path stays in its folder, on every platform. */
+export function isStorable(path: string): boolean {
+  // deno-lint-ignore no-control-regex
+  return !/(^|\/)\.{0,2}(\/|$)|[\\:\x00-\x1f]/.test(path);
+}
+
+/** Milliseconds of a `Retry-After`, in seconds or as a date. */
+function retryAfter(header: string | null): number {
+  if (header === null) return 0;
+  const milliseconds = /^\d+$/.test(header.trim()) ? Number(header) * 1000 : Date.parse(header) - Date.now();
+  return Number.isFinite(milliseconds) ? Math.max(0, milliseconds) : 0;
+}
+
+async function inTime<T>(result: Promise<T>, patience: number): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`nothing came for ${patience} ms`)), patience);
+  });
+  return await Promise.race([result, late]).finally(() => clearTimeout(timer));
 }

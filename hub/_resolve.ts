@@ -1,8 +1,10 @@
 /** From a model's name to its files in a store: the same on disk and in browsers. */
+import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
+import { defaultHub, defaultToken, isOffline } from "./_environment.ts";
 import { HubError } from "./hub_error.ts";
-import type { HubOptions } from "./hub_options.ts";
+import type { HubOptions, Planner } from "./hub_options.ts";
 import { planDownload } from "./plan_download.ts";
-import { Repository } from "./_repository.ts";
+import { isStorable, Repository } from "./_repository.ts";
 import type { RemoteFile, Store } from "./_store.ts";
 import { transfer } from "./_transfer.ts";
 
@@ -13,28 +15,35 @@ export interface Resolved {
   readonly paths: readonly string[];
 }
 
-const defaultHub = "https://huggingface.co";
-
 /** Refuses what is no name, before it becomes a part of a path. */
 export function checkName(model: string, revision: string): void {
   if (!/^[\w-][\w.-]*\/[\w-][\w.-]*$/.test(model) || model.includes("..")) {
     throw new TypeError(`Cannot resolve the model ${JSON.stringify(model)}: expected "owner/name".`);
   }
-  if (!/^[\w-][\w.-]*(\/[\w-][\w.-]*)*$/.test(revision) || revision.includes("..")) {
+  if (!isGitName(revision)) {
     throw new TypeError(
       `Cannot resolve revision ${JSON.stringify(revision)}: expected a branch, tag or commit.`,
     );
   }
 }
 
+/** What `git check-ref-format` allows, which leads out of no folder. */
+function isGitName(name: string): boolean {
+  // deno-lint-ignore no-control-regex
+  const forbidden = /[\x00-\x20\x7f~^:?*[\\]|\.\.|@\{|^@$|\.$/;
+  return !forbidden.test(name) &&
+    name.split("/").every((part) => part !== "" && !part.startsWith(".") && !part.endsWith(".lock"));
+}
+
 /** Makes sure that all needed files are in the store. */
 export async function resolve(store: Store, model: string, options: HubOptions): Promise<Resolved> {
-  const { revision = "main", offline = false, refresh = false, signal } = options;
+  const { revision = "main", offline = isOffline(), refresh = false, signal } = options;
   signal?.throwIfAborted();
   const isCommit = /^[0-9a-f]{40}$/.test(revision);
   const known = isCommit ? revision : await store.commitOf(revision);
   if (known !== undefined && (isCommit || !refresh || offline)) {
-    const paths = await cached(store, known, options);
+    const paths = await listed(store, known, options) ??
+      (offline ? await present(store, known, options) : undefined);
     if (paths !== undefined) return { commit: known, paths };
   }
   if (offline) {
@@ -43,87 +52,153 @@ export async function resolve(store: Store, model: string, options: HubOptions):
       `Cannot resolve "${model}" offline: it is not, or not wholly, in ${store.place}.`,
     );
   }
-  return await download(store, model, options);
+  return await download(store, model, options, refresh ? undefined : known);
 }
 
-async function cached(store: Store, commit: string, options: HubOptions): Promise<string[] | undefined> {
-  const present = await store.paths(commit);
-  try {
-    return plan(present, await readIndex(store, commit, present), options);
-  } catch {
-    return undefined; // something is missing: whether for good, the hub will say
+/** What is needed, if the hub's own list says that all of it is here. */
+async function listed(
+  store: Store,
+  commit: string,
+  options: HubOptions,
+): Promise<readonly string[] | undefined> {
+  const listing = await store.listing(commit);
+  if (listing === undefined) return undefined;
+  const files = new Map(listing.map((file) => [file.path, file]));
+  const isHere = async (path: string) => {
+    const file = files.get(path);
+    return file !== undefined && isStorable(path) && await store.has(commit, file);
+  };
+  const read = async (path: string) => {
+    if (!await isHere(path)) throw new HubError("offline", `"${path}" is not in ${store.place}.`);
+  };
+  const paths = await planFrom(store, commit, [...files.keys()], options, read).catch(orUndefined);
+  if (paths === undefined) return undefined;
+  for (const path of paths) if (!await isHere(path)) return undefined;
+  return paths;
+}
+
+/** What is needed, as far as that can be told from what another program left here. */
+async function present(
+  store: Store,
+  commit: string,
+  options: HubOptions,
+): Promise<readonly string[] | undefined> {
+  return await planFrom(store, commit, await store.paths(commit), options).catch(orUndefined);
+}
+
+/** Something is missing: whether for good, the hub will say. */
+function orUndefined(error: unknown): undefined {
+  if (error instanceof HubError || error instanceof UnsupportedModelError || error instanceof TypeError) {
+    return;
   }
+  throw error;
 }
 
-async function download(store: Store, model: string, options: HubOptions): Promise<Resolved> {
+async function download(
+  store: Store,
+  model: string,
+  options: HubOptions,
+  known: string | undefined,
+): Promise<Resolved> {
   const {
     revision = "main",
-    baseUrl = defaultHub,
-    token,
+    baseUrl = defaultHub(),
+    token = await defaultToken(),
     signal,
     retries = 4,
     patience = 30_000,
     onProgress,
   } = options;
-  const repository = new Repository(model, { baseUrl, token, signal });
-  const commit = await repository.commit(revision);
-  const remote = new Map((await repository.files(commit)).map((file) => [file.path, file]));
-  let [allReceived, allTotal] = [0, 0];
+  const repository = new Repository(model, { baseUrl, token, signal, retries, patience });
+  const commit = known ?? await repository.commit(revision);
+  const listing = await repository.files(commit).catch(async (error: unknown) => {
+    if (known === undefined || !(error instanceof HubError) || error.reason !== "network") throw error;
+    const paths = await present(store, known, options); // on an aeroplane, what is here will do
+    if (paths === undefined) throw error;
+    return paths;
+  });
+  if (!isListing(listing)) return { commit, paths: listing };
+  const remote = new Map(listing.map((file) => [file.path, file]));
 
-  const add = async (file: RemoteFile) => {
-    const report = (received: number) =>
-      onProgress?.({
-        file: file.path,
-        received,
-        total: file.size,
-        allReceived: allReceived + received,
-        allTotal: Math.max(allTotal, file.size),
-      });
+  const add = async (path: string, report: (received: number) => void) => {
+    const file = remote.get(path);
+    if (file === undefined) {
+      throw new HubError("not-found", `Cannot download "${path}": the repository has no such file.`);
+    }
+    if (!isStorable(path)) {
+      throw new WeightsError(
+        `Cannot download ${
+          JSON.stringify(path)
+        } of "${model}": the name leads out of its folder, or cannot be stored.`,
+      );
+    }
     await store.add(commit, file, {
       signal,
       fill: async (part, digest) => {
-        const open = (offset: number) => repository.open(commit, file.path, offset);
+        const open = (offset: number) => repository.open(commit, path, offset);
         await transfer(file, part, { open, digest, onReceived: report, signal, retries, patience });
       },
     });
     report(file.size);
   };
 
-  const index = remote.get("model_index.json");
-  if (index !== undefined && options.files === undefined) await add(index);
-  const paths = plan(remote.keys(), await readIndex(store, commit, remote.keys(), options), options);
-  allTotal = paths.reduce((sum, path) => sum + remote.get(path)!.size, 0);
+  const read = (path: string) => add(path, () => {}); // small ones, before the total is known
+  const paths = await planFrom(store, commit, [...remote.keys()], options, read);
+  const allTotal = paths.reduce((sum, path) => sum + (remote.get(path)?.size ?? 0), 0);
+  let allReceived = 0;
   for (const path of paths) {
-    const file = remote.get(path)!;
-    await add(file);
-    allReceived += file.size;
+    const total = remote.get(path)?.size ?? 0;
+    const before = allReceived;
+    await add(
+      path,
+      (received) => onProgress?.({ file: path, received, total, allReceived: before + received, allTotal }),
+    );
+    allReceived += total;
   }
-  await store.setCommit(revision, commit);
+  await store.setListing(commit, listing);
+  if (await store.commitOf(revision) !== commit) await store.setCommit(revision, commit);
   return { commit, paths };
 }
 
-function plan(
-  present: Iterable<string>,
-  index: Readonly<Record<string, unknown>> | undefined,
-  { files, variant }: HubOptions,
-): string[] {
-  if (files === undefined) return planDownload(present, index, variant === undefined ? {} : { variant });
-  const all = new Set(present);
+function isListing(found: readonly RemoteFile[] | readonly string[]): found is readonly RemoteFile[] {
+  return typeof found[0] !== "string";
+}
+
+/**
+ * The files that are needed.
+ *
+ * @param fetch Makes sure that a file is here.
+ */
+async function planFrom(
+  store: Store,
+  commit: string,
+  names: readonly string[],
+  { files, variant, plan = diffusersPlan(variant) }: HubOptions,
+  fetch: (path: string) => Promise<void> = async () => {},
+): Promise<readonly string[]> {
+  if (files === undefined) {
+    return await plan(names, async (path) => {
+      await fetch(path);
+      return parseObject(path, await store.readText(commit, path));
+    });
+  }
+  const all = new Set(names);
   const missing = files.find((file) => !all.has(file));
-  if (missing === undefined) return [...files];
+  if (missing === undefined) return files;
   throw new HubError("not-found", `Cannot download "${missing}": the repository has no such file.`);
 }
 
-async function readIndex(
-  store: Store,
-  commit: string,
-  present: Iterable<string>,
-  { files }: HubOptions = {},
-): Promise<Record<string, unknown> | undefined> {
-  if (files !== undefined || ![...present].includes("model_index.json")) return undefined;
+function diffusersPlan(variant: string | undefined): Planner {
+  return async (names, readJson) => {
+    const index = names.includes("model_index.json") ? await readJson("model_index.json") : undefined;
+    return planDownload(names, index, variant === undefined ? {} : { variant });
+  };
+}
+
+function parseObject(path: string, text: string): Readonly<Record<string, unknown>> {
   try {
-    return JSON.parse(await store.readText(commit, "model_index.json"));
-  } catch (cause) {
-    throw new TypeError("Cannot resolve the model: its model_index.json is not JSON.", { cause });
-  }
+    const value: unknown = JSON.parse(text);
+    if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
+  } catch { /* said below */ }
+  throw new TypeError(`Cannot resolve the model: its ${path} is not a JSON object.`);
 }

@@ -19,7 +19,13 @@ export interface Store {
   commitOf(revision: string): Promise<string | undefined>;
   /** Remembers that a branch or tag stands for a commit, all of whose needed files are here. */
   setCommit(revision: string, commit: string): Promise<void>;
-  /** Paths of the files that a commit has here, whole ones only. */
+  /** What the hub said that a commit consists of, when it was asked last. */
+  listing(commit: string): Promise<readonly RemoteFile[] | undefined>;
+  /** Remembers it, where that can be written. */
+  setListing(commit: string, files: readonly RemoteFile[]): Promise<void>;
+  /** Whether a file of a commit is here, and whole. */
+  has(commit: string, file: RemoteFile): Promise<boolean>;
+  /** Paths of the files that a commit has here. */
   paths(commit: string): Promise<string[]>;
   /** The text of one of them. */
   readText(commit: string, path: string): Promise<string>;

@@ -2,8 +2,8 @@
  * One file from a hub: resumed where it stopped, tried again when the line breaks, checked against its hash.
  */
 import { WeightsError } from "../core/errors.ts";
-import { HubError } from "./hub_error.ts";
-import { pause } from "./_pause.ts";
+import { Attempts, PassingError } from "./_attempts.ts";
+import { strangeAnswer } from "./_repository.ts";
 import type { Part, RemoteFile } from "./_store.ts";
 
 /** A hash that is fed piece by piece. */
@@ -15,7 +15,15 @@ export interface Digest {
 /** Bytes from some offset on, which may be 0 although another one was asked for. */
 export interface Range {
   readonly offset: number;
+  /** Whether it claims to be the whole file. */
+  readonly whole: boolean;
+  /** Whether the offset is one in the file: a coded range is not. */
+  readonly usable: boolean;
+  /** Bytes that are announced, where that is known. */
+  readonly length?: number;
   readonly body: ReadableStream<Uint8Array>;
+  /** Who sends it. */
+  readonly host: string;
 }
 
 /** How a file is fetched. */
@@ -24,63 +32,115 @@ export interface TransferOptions {
   readonly digest: () => Digest;
   readonly onReceived: (bytes: number) => void;
   readonly signal: AbortSignal | undefined;
-  /** How often a broken line is tried again without a byte in between. */
+  /** How often a broken line is tried again without progress in between. */
   readonly retries: number;
   /** Milliseconds without a byte after which a line counts as broken. */
   readonly patience: number;
 }
 
-/** Milliseconds before the first new attempt; they double. */
-const firstDelay = 250;
+/** How often a file whose bytes are wrong is fetched anew. */
+const newBeginnings = 2;
 
-/** Completes a file. */
+/**
+ * Completes a file. The number of requests is bounded: only what brings the file a hundredth, or a mebibyte, further
+ * than it ever was is progress.
+ */
 export async function transfer(file: RemoteFile, part: Part, options: TransferOptions): Promise<void> {
-  const { signal, onReceived } = options;
+  const { signal, retries } = options;
   if (part.length > file.size) await part.clear();
-  const resumed = part.length > 0;
-  let digest = options.digest();
-  for await (const bytes of part.read()) digest.update(bytes);
-  onReceived(part.length);
+  const progress = Math.min(file.size / 100, 2 ** 20);
+  const attempts = new Attempts(retries, signal);
+  let ranges = true;
+  let furthest = part.length;
+  for (let beginning = 0;; beginning++) {
+    let digest = await digestOf(part, options);
+    options.onReceived(part.length);
+    while (part.length < file.size) {
+      try {
+        if (!ranges && part.length > 0) {
+          await part.clear();
+          digest = options.digest();
+        }
+        const range = await options.open(part.length);
+        ranges &&= range.usable;
+        digest = await receive(file, part, range, digest, options);
+        if (part.length < file.size) {
+          throw new PassingError(
+            `Cannot download "${file.path}": the line broke after ${part.length} bytes.`,
+          );
+        }
+      } catch (error) {
+        if (part.length >= furthest + progress) attempts.reset();
+        furthest = Math.max(furthest, part.length);
+        await attempts.after(error);
+      }
+    }
+    const state = part.length > file.size
+      ? "more bytes arrived"
+      : `its ${file.hash.algorithm} hash is ${digest.hex()}`;
+    if (part.length === file.size && digest.hex() === file.hash.hex) return;
+    await part.clear();
+    ranges = false; // whoever sent it may have lied about them
+    if (beginning === newBeginnings) throw wrong(file, state);
+  }
+}
 
-  for (let failures = 0; part.length < file.size;) {
-    const before = part.length;
-    try {
-      const { offset, body } = await options.open(part.length);
-      if (offset !== part.length) {
+/** Adds what arrives; of too much, enough to tell. The result is the digest of all that is there. */
+async function receive(
+  file: RemoteFile,
+  part: Part,
+  range: Range,
+  given: Digest,
+  options: TransferOptions,
+): Promise<Digest> {
+  let digest = given;
+  let checked = false;
+  for await (const bytes of pieces(range.body, options.patience)) {
+    if (!checked) {
+      checked = true;
+      refuseStranger(file, part, range, bytes);
+      if (range.offset !== part.length) {
         await part.clear();
         digest = options.digest();
       }
-      for await (const bytes of pieces(body, options.patience)) {
-        if (part.length + bytes.length > file.size) {
-          await part.clear();
-          throw wrong(file, "more bytes arrived");
-        }
-        await part.append(bytes);
-        digest.update(bytes);
-        onReceived(part.length);
-      }
-      if (part.length < file.size) {
-        throw new HubError(
-          "network",
-          `Cannot download "${file.path}": the line broke after ${part.length} bytes.`,
-        );
-      }
-    } catch (error) {
-      signal?.throwIfAborted();
-      if (!(error instanceof HubError) || error.reason !== "network") throw error;
-      failures = part.length > before ? 1 : failures + 1;
-      if (failures > options.retries) throw error;
-      await pause(firstDelay * 2 ** (failures - 1), signal);
     }
+    await part.append(bytes);
+    digest.update(bytes);
+    options.onReceived(Math.min(part.length, file.size));
+    if (part.length > file.size) return digest;
   }
-
-  if (digest.hex() === file.hash.hex) return;
-  await part.clear();
-  if (resumed) return await transfer(file, part, options); // what was left of last time was damaged
-  throw wrong(file, `its ${file.hash.algorithm} hash is ${digest.hex()}`);
+  return digest;
 }
 
-/** The pieces of a body; where none comes for too long, or the line breaks, a {@linkcode HubError}. */
+/** What is not the file must not take the place of what has arrived of it. */
+function refuseStranger(file: RemoteFile, part: Part, range: Range, first: Uint8Array): void {
+  const { offset, length, host, usable, whole } = range;
+  const say = (state: string) => new PassingError(`Cannot download "${file.path}": ${state}.`);
+  if (!usable) throw say(`${host} sends a range of a coded body, expected one of the file`);
+  if (offset !== part.length && offset !== 0) {
+    throw say(`${host} sends bytes from ${offset} on, expected those from ${part.length} on`);
+  }
+  if (offset !== 0) return;
+  const beginning = new TextDecoder("latin1").decode(first.subarray(0, 200));
+  if (isStranger(file, beginning)) throw say(strangeAnswer(host, beginning));
+  if (whole && length !== undefined && length < file.size) {
+    throw say(`${host} announces ${length} bytes, expected ${file.size}`);
+  }
+}
+
+/** Whether a file begins as a web page or a pointer, and should not. */
+function isStranger({ path, size }: RemoteFile, beginning: string): boolean {
+  const isPage = /^\s*(<!doctype html|<html)/i.test(beginning) && !/\.html?$/.test(path);
+  return isPage || beginning.startsWith("version https://git-lfs") && size > 1024;
+}
+
+async function digestOf(part: Part, options: TransferOptions): Promise<Digest> {
+  const digest = options.digest();
+  for await (const bytes of part.read()) digest.update(bytes);
+  return digest;
+}
+
+/** The pieces of a body; where none comes for too long, or the line breaks, a {@linkcode PassingError}. */
 async function* pieces(body: ReadableStream<Uint8Array>, patience: number): AsyncGenerator<Uint8Array> {
   const reader = body.getReader();
   let timer: ReturnType<typeof setTimeout> | undefined;
@@ -90,11 +150,11 @@ async function* pieces(body: ReadableStream<Uint8Array>, patience: number): Asyn
         timer = setTimeout(() => reject(new Error(`nothing came for ${patience} ms`)), patience);
       });
       const { value, done } = await Promise.race([reader.read(), silence]).catch((cause) => {
-        throw new HubError("network", `Cannot download: the line broke (${cause.message}).`, { cause });
+        throw new PassingError(`Cannot download: the line broke (${cause.message}).`, { cause });
       });
       clearTimeout(timer);
       if (done) return;
-      yield value;
+      if (value.length > 0) yield value;
     }
   } finally {
     clearTimeout(timer);

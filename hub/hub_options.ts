@@ -18,6 +18,18 @@ export interface DownloadProgress {
   readonly allTotal: number;
 }
 
+/**
+ * Says which files of a repository are needed.
+ *
+ * @param names Paths of all files, with "/" between names.
+ * @param readJson Reads a JSON object of the repository; for small files.
+ * @returns Paths in the order in which to get them.
+ */
+export type Planner = (
+  names: readonly string[],
+  readJson: (path: string) => Promise<Readonly<Record<string, unknown>>>,
+) => readonly string[] | Promise<readonly string[]>;
+
 /** Where a model comes from, and which files of it. */
 export interface HubOptions {
   /**
@@ -35,9 +47,15 @@ export interface HubOptions {
    */
   readonly files?: readonly string[];
   /**
+   * Which files are needed, where it is not the diffusers or ONNX layout.
+   *
+   * @default {{@linkcode planDownload}}
+   */
+  readonly plan?: Planner;
+  /**
    * Use the cache alone; nothing is asked of the network.
    *
-   * @default {false}
+   * @default {whether `HF_HUB_OFFLINE` says so}
    */
   readonly offline?: boolean;
   /**
@@ -49,17 +67,22 @@ export interface HubOptions {
   /**
    * A hub that speaks as Hugging Face does, such as a mirror.
    *
-   * @default {"https://huggingface.co"}
+   * @default {`HF_ENDPOINT`, or "https://huggingface.co"}
    */
   readonly baseUrl?: string;
-  /** Access token for private and gated models. It is sent to the hub and nowhere else. */
+  /**
+   * Access token for private and gated models. It is sent to the hub and nowhere else; `""` sends none.
+   *
+   * @default {`HF_TOKEN`, or the one that `hf auth login` left in `HF_HOME/token`}
+   */
   readonly token?: string;
   /** Stops the download; what has arrived is kept for the next time. */
   readonly signal?: AbortSignal;
   /** Called as bytes arrive. */
   readonly onProgress?: (progress: DownloadProgress) => void;
   /**
-   * How often a broken line is tried again, after 0.25 s, 0.5 s and so on, before the call fails.
+   * How often a broken line or a busy hub is tried again without progress in between, after 0.25 s, 0.5 s and so on,
+   * or as late as the hub asks, before the call fails.
    *
    * @default {4}
    */

@@ -258,12 +258,15 @@ Deno.test("resolveModel refuses names and paths that would lead elsewhere", asyn
   for (const name of ["n", "o/n/m", "../n", "o/..", "o/n?", "https://x/y", "o/.n"]) {
     await assert.rejects(resolveModel(name, options), /expected "owner\/name"/, name);
   }
-  for (const revision of ["..", "a/../b", "/a", "a\\b", ""]) {
+  for (
+    const revision of ["..", "a/../b", "/a", "a\\b", "", "a b", "a.lock", "a@{1}", "a:b", ".a/b", "a/", "@"]
+  ) {
     await assert.rejects(resolveModel("o/n", { ...options, revision }), /expected a branch, tag or commit/);
   }
   for (const path of ["../x.json", "/x.json", "a//x.json", "a/./x.json", "c:x.json", "a\\x.json"]) {
     hub.files = { ...sampleFiles, [path]: sampleFiles["README.md"]! };
-    await assert.rejects(resolveModel("o/n", options), WeightsError, path);
+    await assert.rejects(resolveModel("o/n", { ...options, files: [path] }), WeightsError, path);
+    await assertComplete(await resolveModel("o/n", options)); // nobody needs it
   }
 });
 
