@@ -1,5 +1,7 @@
 /** What the user's shell says to Hugging Face's programs, which is said to us too. */
 
+import { builtin } from "../core/platform.ts";
+
 /** A variable that is set, not empty and allowed; nobody is asked for permission. */
 export function environment(name: string): string | undefined {
   const { process } = globalThis as { process?: { env?: Record<string, string | undefined> } };
@@ -26,7 +28,7 @@ export async function defaultToken(): Promise<string | undefined> {
   const folder = homeFolder();
   const path = folderIn("HF_TOKEN_PATH") ?? (folder === undefined ? undefined : `${folder}/token`);
   if (path === undefined || !allowed({ name: "read", path })) return undefined;
-  const { readFile } = await import("node:fs/promises");
+  const { readFile } = builtin("node:fs/promises");
   const text = (await readFile(path, "utf8").catch(() => "")).trim(); // most people have none
   return text === "" ? undefined : text;
 }
