@@ -12,6 +12,9 @@ import { rgbFrom } from "./_rgb.ts";
 export async function decodePng(bytes: Uint8Array): Promise<Image> {
   const needed = ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"];
   const chunks = [...pngChunks(bytes)].filter(({ type }) => needed.includes(type));
+  if (chunks.filter(({ type }) => type === "IHDR").length !== 1 || chunks[0]!.type !== "IHDR") {
+    throw damaged("png", "it has several headers, or does not begin with one"); // the last would decide its size
+  }
   await checkSize(chunks);
   let png: DecodedPng;
   let pixels: Uint8Array;
@@ -73,6 +76,13 @@ function rawLength(ihdr: Uint8Array): number {
   return length;
 }
 
+/** Sixteen bits a sample to eight; `Uint8Array.from` with a function would first make a list of all numbers. */
+function eightBits(data: Uint16Array): Uint8Array {
+  const result = new Uint8Array(data.length);
+  for (let i = 0; i < data.length; i++) result[i] = Math.round(data[i]! / 257);
+  return result;
+}
+
 /** Eight bits a sample, a palette resolved, a transparent colour made an alpha channel. */
 function toBytes(png: DecodedPng): Uint8Array {
   const { data, depth, channels } = png;
@@ -86,9 +96,7 @@ function toBytes(png: DecodedPng): Uint8Array {
     });
     return convertIndexedToRgb({ ...png, palette: levels });
   }
-  const eight = data instanceof Uint16Array
-    ? Uint8Array.from(data, (value) => Math.round(value / 257))
-    : data;
+  const eight = data instanceof Uint16Array ? eightBits(data) : data;
   if (transparent === undefined) return new Uint8Array(eight.buffer, eight.byteOffset, eight.byteLength);
   const pixels = data.length / channels;
   const result = new Uint8Array(pixels * (channels + 1));

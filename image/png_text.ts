@@ -29,15 +29,21 @@ export async function readPngText(bytes: Uint8Array): Promise<Record<string, str
     throw new TypeError("Cannot read PNG text: this is another kind of file.");
   }
   const texts = new Map<string, string>();
+  let left = longestText; // of all texts together
+  const inflated = async (data: Uint8Array) => {
+    const text = await inflateText(data, left);
+    left -= text.length;
+    return text;
+  };
   for (const { type, data } of pngChunks(bytes)) {
     if (type !== "tEXt" && type !== "zTXt" && type !== "iTXt") continue;
     const [keyword, rest] = cutAtNull(data);
     if (type === "tEXt") texts.set(latin1(keyword), latin1(rest));
-    else if (type === "zTXt") texts.set(latin1(keyword), latin1(await inflateText(rest.subarray(1))));
+    else if (type === "zTXt") texts.set(latin1(keyword), latin1(await inflated(rest.subarray(1))));
     else {
       const [, translated] = cutAtNull(rest.subarray(2)); // after the language tag
       const [, text] = cutAtNull(translated);
-      texts.set(latin1(keyword), new TextDecoder().decode(rest[0] === 0 ? text : await inflateText(text)));
+      texts.set(latin1(keyword), new TextDecoder().decode(rest[0] === 0 ? text : await inflated(text)));
     }
   }
   return Object.fromEntries(texts);
@@ -82,21 +88,24 @@ function cutAtNull(data: Uint8Array): [Uint8Array, Uint8Array] {
  * give.
  */
 function latin1(data: Uint8Array): string {
-  let text = "";
-  for (const byte of data) text += String.fromCharCode(byte);
-  return text;
+  const pieces: string[] = [];
+  for (let at = 0; at < data.length; at += 4096) {
+    pieces.push(String.fromCharCode(...data.subarray(at, at + 4096)));
+  }
+  return pieces.join("");
 }
 
 function latin1Bytes(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-async function inflateText(data: Uint8Array): Promise<Uint8Array> {
-  const bytes: number[] = [];
+/** At most `limit` bytes. */
+async function inflateText(data: Uint8Array, limit: number): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
   try {
-    for await (const piece of inflate([data], longestText)) for (const byte of piece) bytes.push(byte);
+    for await (const piece of inflate([data], limit)) pieces.push(piece.slice());
   } catch (cause) {
-    throw damaged("png", "a text in it cannot be decompressed", cause);
+    throw damaged("png", "a text in it cannot be decompressed, or its texts are too long", cause);
   }
-  return new Uint8Array(bytes);
+  return new Uint8Array(await new Blob(pieces as Uint8Array<ArrayBuffer>[]).arrayBuffer());
 }
