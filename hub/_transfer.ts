@@ -52,18 +52,15 @@ export async function transfer(file: RemoteFile, part: Part, options: TransferOp
   const attempts = new Attempts(retries, signal);
   let ranges = true;
   let furthest = part.length;
+  const hashed = await HashedPart.open(part, options.digest);
+  options.onReceived(part.length);
   for (let beginning = 0;; beginning++) {
-    let digest = await digestOf(part, options);
-    options.onReceived(part.length);
     while (part.length < file.size) {
       try {
-        if (!ranges && part.length > 0) {
-          await part.clear();
-          digest = options.digest();
-        }
+        if (!ranges && part.length > 0) await hashed.clear();
         const range = await options.open(part.length);
         ranges &&= range.usable;
-        digest = await receive(file, part, range, digest, options);
+        await receive(file, hashed, range, options);
         if (part.length < file.size) {
           throw new PassingError(
             `Cannot download "${file.path}": the line broke after ${part.length} bytes.`,
@@ -75,41 +72,69 @@ export async function transfer(file: RemoteFile, part: Part, options: TransferOp
         await attempts.after(error);
       }
     }
+    const hash = hashed.hex();
+    if (part.length === file.size && hash === file.hash.hex) return;
     const state = part.length > file.size
       ? "more bytes arrived"
-      : `its ${file.hash.algorithm} hash is ${digest.hex()}`;
-    if (part.length === file.size && digest.hex() === file.hash.hex) return;
-    await part.clear();
+      : `its ${file.hash.algorithm} hash is ${hash}`;
+    await hashed.clear();
     ranges = false; // whoever sent it may have lied about them
     if (beginning === newBeginnings) throw wrong(file, state);
   }
 }
 
-/** Adds what arrives; of too much, enough to tell. The result is the digest of all that is there. */
+/** A part and the hash of what is in it, which never part: a hash of other bytes would let damage pass. */
+class HashedPart {
+  readonly part: Part;
+  readonly #start: () => Digest;
+  #digest: Digest;
+
+  private constructor(part: Part, start: () => Digest) {
+    this.part = part;
+    this.#start = start;
+    this.#digest = start();
+  }
+
+  static async open(part: Part, start: () => Digest): Promise<HashedPart> {
+    const hashed = new HashedPart(part, start);
+    for await (const bytes of part.read()) hashed.#digest.update(bytes);
+    return hashed;
+  }
+
+  async append(bytes: Uint8Array): Promise<void> {
+    await this.part.append(bytes);
+    this.#digest.update(bytes);
+  }
+
+  async clear(): Promise<void> {
+    await this.part.clear();
+    this.#digest = this.#start();
+  }
+
+  hex(): string {
+    return this.#digest.hex();
+  }
+}
+
+/** Adds what arrives; of too much, enough to tell. */
 async function receive(
   file: RemoteFile,
-  part: Part,
+  hashed: HashedPart,
   range: Range,
-  given: Digest,
-  options: TransferOptions,
-): Promise<Digest> {
-  let digest = given;
-  let checked = false;
-  for await (const bytes of pieces(range.body, options.patience)) {
-    if (!checked) {
-      checked = true;
+  { patience, onReceived }: TransferOptions,
+): Promise<void> {
+  const { part } = hashed;
+  let isFirst = true;
+  for await (const bytes of pieces(range.body, patience)) {
+    if (isFirst) {
       refuseStranger(file, part, range, bytes);
-      if (range.offset !== part.length) {
-        await part.clear();
-        digest = options.digest();
-      }
+      if (range.offset !== part.length) await hashed.clear();
     }
-    await part.append(bytes);
-    digest.update(bytes);
-    options.onReceived(Math.min(part.length, file.size));
-    if (part.length > file.size) return digest;
+    isFirst = false;
+    await hashed.append(bytes);
+    onReceived(Math.min(part.length, file.size));
+    if (part.length > file.size) return;
   }
-  return digest;
 }
 
 /** What is not the file must not take the place of what has arrived of it. */
@@ -132,12 +157,6 @@ function refuseStranger(file: RemoteFile, part: Part, range: Range, first: Uint8
 function isStranger({ path, size }: RemoteFile, beginning: string): boolean {
   const isPage = /^\s*(<!doctype html|<html)/i.test(beginning) && !/\.html?$/.test(path);
   return isPage || beginning.startsWith("version https://git-lfs") && size > 1024;
-}
-
-async function digestOf(part: Part, options: TransferOptions): Promise<Digest> {
-  const digest = options.digest();
-  for await (const bytes of part.read()) digest.update(bytes);
-  return digest;
 }
 
 /** The pieces of a body; where none comes for too long, or the line breaks, a {@linkcode PassingError}. */
