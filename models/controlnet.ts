@@ -66,7 +66,7 @@ export function controlNetCondition(config: ControlNetConfig): Graph {
 
 /**
  * Writes the part that runs at every step. Inputs: those of the UNet's encoder (`sample`, `time_features`,
- * `encoder_hidden_states`, see {@linkcode unet}); `condition` `[1 or rows, channels, height, width]`; `scales`
+ * `encoder_hidden_states`, `added_features` where it has an added embedding, see {@linkcode unet}); `condition` `[1 or rows, channels, height, width]`; `scales`
  * `[rows, n + 1]`, what each row's residuals are multiplied by. Outputs: `skip.0` … `skip.<n − 1>` and `mid`.
  */
 export function controlNet(config: ControlNetConfig): Graph {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./added_features.ts";
 export * from "./autoencoder_kl.ts";
 export * from "./autoencoder_tiny.ts";
 export * from "./clip_text.ts";
