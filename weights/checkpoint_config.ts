@@ -7,6 +7,7 @@
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import type { ConfigJson } from "./_checkpoint_part.ts";
+import { inferPredictionType } from "./_checkpoint_prediction.ts";
 import { inferText } from "./_checkpoint_text.ts";
 import { inferUnet } from "./_checkpoint_unet.ts";
 import { inferVae } from "./_checkpoint_vae.ts";
@@ -60,7 +61,7 @@ export function inferCheckpointConfig(weights: CheckpointWeights): CheckpointCon
   const predictionType = inferPredictionType(weights) ?? (second ? undefined : "epsilon");
   const sampleSize = second && predictionType === "v_prediction" ? 96 : 64;
   const unet = inferUnet(weights, { wideHeads: second, sampleSize });
-  const vae = inferVae(weights);
+  const vae = inferVae(weights, 0.18215);
   return {
     unet: unet.config,
     vae: vae.config,
@@ -94,15 +95,4 @@ function refuseOtherFiles(weights: Weights): void {
   throw new WeightsError(
     `Cannot open checkpoint: it has no UNet, expected tensors "model.diffusion_model.*" (found "${first}" and others).`,
   );
-}
-
-/** What metadata (ModelSpec's, kohya's) or marker tensors say. */
-function inferPredictionType(weights: CheckpointWeights): PredictionType | undefined {
-  const { metadata = {} } = weights;
-  const said = metadata["modelspec.prediction_type"] ?? metadata["modelspec.architecture"];
-  if (said !== undefined && /(^|-)v(_prediction)?$/.test(said)) return "v_prediction";
-  if (said === "epsilon" || said?.endsWith("-v2-512")) return "epsilon";
-  if (metadata.ss_v_parameterization === "True" || weights.info("v_pred") !== undefined) {
-    return "v_prediction";
-  }
 }
