@@ -1,5 +1,6 @@
+import type { Json } from "../core/json.ts";
 import { WeightsError } from "../core/errors.ts";
-import { checkpointPart, type ConfigJson, count } from "./_checkpoint_part.ts";
+import { checkpointPart, count } from "./_checkpoint_part.ts";
 import type { TextLayout } from "./checkpoint_map.ts";
 import type { Weights } from "./weights.ts";
 
@@ -29,7 +30,7 @@ const kinds = [
 ] as const;
 
 /** Works out a text encoder from `cond_stage_model.*`. */
-export function inferText(weights: Weights): { readonly config: ConfigJson; readonly layout: TextLayout } {
+export function inferText(weights: Weights): { readonly config: Json; readonly layout: TextLayout } {
   const found = kinds.find(({ prefix, token }) => weights.info(prefix + token) !== undefined);
   if (found === undefined) {
     const wanted = `"${kinds[0].prefix}*" (1.x) or "${kinds[2].prefix}*" (2.x)`;
