@@ -1,9 +1,9 @@
 /** What a model's `scheduler_config.json` decides: schedule and sampler. */
+import type { Json } from "../core/json.ts";
 import type { Model } from "../core/model.ts";
 import { createSchedule } from "../schedules/ddpm.ts";
 import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
-import type { Json } from "../weights/model_folder.ts";
 import type { OpenModelOptions } from "./open_options.ts";
 
 /** The guidance scale that Stable Diffusion's authors used. */

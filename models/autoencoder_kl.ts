@@ -3,11 +3,12 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Activation, Graph, Value } from "../graph/graph.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { fromTokens, resnet, type ResnetOptions, toTokens } from "./_blocks.ts";
-import { boolean, type Json, number, numbers, word, words } from "./_json.ts";
+import { boolean, number, numbers, word, words } from "./_json.ts";
 import { activation } from "./unet_config.ts";
 
 /** Mean and deviation of latents, one number a channel. */

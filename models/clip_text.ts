@@ -3,11 +3,12 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { GraphBuilder, type LayerHook } from "../graph/builder.ts";
 import type { Activation, Graph, Value } from "../graph/graph.ts";
-import { type Json, number, word } from "./_json.ts";
+import { number, word } from "./_json.ts";
 
 /** What a text encoder's `config.json` says. */
 export interface ClipTextConfig {

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import { boolean, type Json, number, numbers, word, words } from "./_json.ts";
+import { boolean, number, numbers, word, words } from "./_json.ts";
 import { encoder, textContext, timeEmbedding } from "./unet.ts";
 import { readUnetConfig, type UnetArchitecture } from "./unet_config.ts";
 

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { UnetConfig } from "../core/parts.ts";
 import type { Activation } from "../graph/graph.ts";
-import { boolean, booleans, type Json, number, numberLists, numbers, word, words } from "./_json.ts";
+import { boolean, booleans, number, numberLists, numbers, word, words } from "./_json.ts";
 
 /** A transformer between convolutions. */
 export interface TransformerConfig {

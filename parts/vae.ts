@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import type { Runner } from "../backends/backend.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { LazyPart } from "../core/lazy_part.ts";
@@ -21,7 +22,6 @@ import {
   autoencoderTinyEncoder,
   readAutoencoderTinyConfig,
 } from "../models/autoencoder_tiny.ts";
-import type { Json } from "../weights/model_folder.ts";
 import { sampleMoments } from "./_posterior.ts";
 import { tiled } from "./_tiles.ts";
 

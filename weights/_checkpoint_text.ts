@@ -1,11 +1,12 @@
+import type { Json } from "../core/json.ts";
 import { WeightsError } from "../core/errors.ts";
-import { checkpointPart, type ConfigJson, count } from "./_checkpoint_part.ts";
+import { checkpointPart, count } from "./_checkpoint_part.ts";
 import type { TextLayout } from "./checkpoint_map.ts";
 import type { Weights } from "./weights.ts";
 
 /** A text encoder found. */
 export interface InferredText {
-  readonly config: ConfigJson;
+  readonly config: Json;
   readonly layout: TextLayout;
 }
 

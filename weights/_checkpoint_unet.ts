@@ -1,5 +1,6 @@
+import type { Json } from "../core/json.ts";
 import { WeightsError } from "../core/errors.ts";
-import { checkpointPart, type ConfigJson, count } from "./_checkpoint_part.ts";
+import { checkpointPart, count } from "./_checkpoint_part.ts";
 import type { UnetLayout } from "./checkpoint_map.ts";
 import type { Weights } from "./weights.ts";
 
@@ -15,7 +16,7 @@ interface UnetHints {
 export function inferUnet(
   weights: Weights,
   { wideHeads, sampleSize }: UnetHints,
-): { readonly config: ConfigJson; readonly layout: UnetLayout } {
+): { readonly config: Json; readonly layout: UnetLayout } {
   const { has, shape } = checkpointPart(weights, "model.diffusion_model.", "UNet");
   const isResidual = (block: number) => has(`input_blocks.${block}.0.in_layers.2.weight`);
   const isDownsampler = (block: number) => has(`input_blocks.${block}.0.op.weight`);

@@ -1,4 +1,5 @@
-import { checkpointPart, type ConfigJson, count } from "./_checkpoint_part.ts";
+import type { Json } from "../core/json.ts";
+import { checkpointPart, count } from "./_checkpoint_part.ts";
 import type { VaeLayout } from "./checkpoint_map.ts";
 import type { Weights } from "./weights.ts";
 
@@ -6,7 +7,7 @@ import type { Weights } from "./weights.ts";
 export function inferVae(
   weights: Weights,
   scalingFactor: number,
-): { readonly config: ConfigJson; readonly layout: VaeLayout } {
+): { readonly config: Json; readonly layout: VaeLayout } {
   const { has, shape } = checkpointPart(weights, "first_stage_model.", "VAE");
   const levels = count((level) => has(`encoder.down.${level}.block.0.conv1.weight`));
   const layers = count((layer) => has(`encoder.down.0.block.${layer}.conv1.weight`));

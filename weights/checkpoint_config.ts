@@ -4,9 +4,9 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import type { PredictionType } from "../core/schedule.ts";
-import type { ConfigJson } from "./_checkpoint_part.ts";
 import { inferPredictionType } from "./_checkpoint_prediction.ts";
 import { inferText } from "./_checkpoint_text.ts";
 import { inferUnet } from "./_checkpoint_unet.ts";
@@ -14,19 +14,17 @@ import { inferVae } from "./_checkpoint_vae.ts";
 import type { TextLayout, UnetLayout, VaeLayout } from "./checkpoint_map.ts";
 import type { Weights } from "./weights.ts";
 
-export type { ConfigJson };
-
 /** A checkpoint's weights, with the metadata of its file where there are any. */
 export type CheckpointWeights = Weights & { readonly metadata?: Readonly<Record<string, string>> };
 
 /** What {@linkcode inferCheckpointConfig} found out. */
 export interface CheckpointConfig {
   /** The UNet's `config.json`. */
-  readonly unet: ConfigJson;
+  readonly unet: Json;
   /** The VAE's. */
-  readonly vae: ConfigJson;
+  readonly vae: Json;
   /** The text encoder's. */
-  readonly textEncoder: ConfigJson;
+  readonly textEncoder: Json;
   /** What the UNet predicts; absent where nothing tells, as there are models of both kinds in 2.x. */
   readonly predictionType?: PredictionType;
   /** What the names of the tensors depend on. */

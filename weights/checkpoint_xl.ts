@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import { inferPredictionType } from "./_checkpoint_prediction.ts";
@@ -11,7 +12,7 @@ import { hasText, inferTextAt } from "./_checkpoint_text.ts";
 import { inferUnet } from "./_checkpoint_unet.ts";
 import { inferVae } from "./_checkpoint_vae.ts";
 import type { CheckpointNetwork, CheckpointOptions } from "./checkpoint.ts";
-import type { CheckpointWeights, ConfigJson } from "./checkpoint_config.ts";
+import type { CheckpointWeights } from "./checkpoint_config.ts";
 import { type NameMap, textNames, unetNames, vaeNames } from "./checkpoint_map.ts";
 import { renameWeights } from "./rename.ts";
 import type { Weights } from "./weights.ts";
@@ -19,7 +20,7 @@ import type { Weights } from "./weights.ts";
 /** Fields of configs that shapes do not tell, for {@linkcode splitXlCheckpoint}. */
 export interface XlCheckpointOptions extends CheckpointOptions {
   /** Fields of the second text encoder's config. */
-  readonly textEncoder2?: ConfigJson;
+  readonly textEncoder2?: Json;
 }
 
 /** A checkpoint, taken apart. Disposing it closes the file. */
@@ -78,11 +79,11 @@ export function splitXlCheckpoint(
     read: (name) => weights.read(name),
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
-  const network = (config: ConfigJson, names: NameMap): CheckpointNetwork => ({
+  const network = (config: Json, names: NameMap): CheckpointNetwork => ({
     config,
     weights: renameWeights(lent, names),
   });
-  const text = (place: typeof clip | typeof second, given?: ConfigJson) => {
+  const text = (place: typeof clip | typeof second, given?: Json) => {
     const { config, layout } = inferTextAt(weights, place);
     return network({ ...config, ...given }, textNames(layout));
   };
@@ -105,7 +106,7 @@ export function splitXlCheckpoint(
 }
 
 /** The text vector and the ids' features, equally many of each, make the width of what the UNet is told. */
-function idFeatures(unet: ConfigJson, { projection_dim: text }: ConfigJson, ids: number): ConfigJson {
+function idFeatures(unet: Json, { projection_dim: text }: Json, ids: number): Json {
   const { projection_class_embeddings_input_dim: width } = unet;
   const features = (Number(width) - Number(text)) / ids;
   if (features > 0 && features % 2 === 0) return { ...unet, addition_time_embed_dim: features };
