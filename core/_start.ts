@@ -1,5 +1,6 @@
 /** Where a run begins: noise from the seeds, and latents of the given pictures. */
 import type { ReadOptions } from "./_pictures.ts";
+import { cudaNoise } from "./cuda_noise.ts";
 import type { Run } from "./generate_options.ts";
 import { type Image, toPixels } from "./image.ts";
 import type { Model } from "./model.ts";
@@ -10,8 +11,9 @@ import { concatChannels, concatRows, type Latent, type Tensor } from "./tensor.t
 import { rowNoise, torchNoise } from "./torch_noise.ts";
 
 /** The noise of a run: one stream a row, or one for all. */
-export function runNoise({ seeds, batchNoise }: Run): Noise {
-  return batchNoise === "shared" ? torchNoise(seeds[0]!) : rowNoise(seeds.map((seed) => torchNoise(seed)));
+export function runNoise({ seeds, batchNoise, rng }: Run): Noise {
+  const noise = rng === "cuda" ? cudaNoise : torchNoise;
+  return batchNoise === "shared" ? noise(seeds[0]!) : rowNoise(seeds.map((seed) => noise(seed)));
 }
 
 /** Everything that is fixed before the first step. */

@@ -8,6 +8,7 @@ import { pictureSize, type ReadOptions } from "./_pictures.ts";
 import type { Picture } from "./image.ts";
 import { BASE, type Model } from "./model.ts";
 import type { Control, ControlOptions, PromptSyntax } from "./parts.ts";
+import type { RandomSource } from "./noise.ts";
 import type { Sampler } from "./sampler.ts";
 import type { GenerationStep } from "./generation.ts";
 import { type Latent, sizeOf } from "./tensor.ts";
@@ -40,6 +41,12 @@ export interface GenerateOptions {
   readonly seed?: number | readonly number[];
   /** One stream of noise a picture, or diffusers' single generator for the batch. @default {"separate"} */
   readonly batchNoise?: "separate" | "shared";
+  /**
+   * Whose random numbers the seed stands for: those of PyTorch on a CPU, as in diffusers, or on a GPU, as in most
+   * pictures of A1111's web UI.
+   * @default {"cpu"}
+   */
+  readonly rng?: RandomSource;
   /**
    * A picture to start from: pixels `[1, 3, height, width]` in −1 … 1, or 8-bit, which set width and height; or a
    * file, which is cut to them (where they are not given, to the model's number of pixels in its own proportions).
@@ -80,6 +87,7 @@ const generateOptions: Readonly<Record<keyof GenerateOptions, true>> = {
   count: true,
   seed: true,
   batchNoise: true,
+  rng: true,
   image: true,
   strength: true,
   mask: true,
@@ -138,6 +146,7 @@ export interface Run {
   readonly height: number;
   readonly seeds: readonly number[];
   readonly batchNoise: "separate" | "shared";
+  readonly rng: RandomSource;
   readonly strength: number;
 }
 
@@ -230,6 +239,7 @@ export function planRun(options: ReadOptions, model: Model): Run {
     height,
     seeds: planSeeds(options.seed, prompts.length),
     batchNoise: options.batchNoise ?? "separate",
+    rng: oneOf("rng", options.rng ?? "cpu", ["cpu", "cuda"]),
     strength: inRange("strength", options.strength ?? (mask === undefined ? 0.8 : 1), 0, 1),
   };
 }
@@ -267,6 +277,11 @@ function whole(name: string, value: number, min: number, max: number): number {
   throw new RangeError(
     `Cannot generate with ${name} ${value}: expected a whole number from ${min} to ${max}.`,
   );
+}
+
+function oneOf<T extends string>(name: string, value: T, expected: readonly T[]): T {
+  if (expected.includes(value)) return value;
+  throw new RangeError(`Cannot generate with ${name} "${value}": expected ${expected.join(" or ")}.`);
 }
 
 function inRange(name: string, value: number, min: number, max: number): number {

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./cuda_noise.ts";
 export * from "./errors.ts";
 export type { ControlInput, GenerateOptions } from "./generate_options.ts";
 export type * from "./generation.ts";

@@ -10,3 +10,6 @@ export interface Noise {
   /** Draws a tensor of independent N(0, 1) numbers. */
   normal(shape: readonly number[]): Tensor;
 }
+
+/** Whose random numbers a seed stands for: PyTorch's on a CPU (`torchNoise`) or on a GPU of NVIDIA's (`cudaNoise`). */
+export type RandomSource = "cpu" | "cuda";

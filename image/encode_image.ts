@@ -4,6 +4,7 @@
  * @module
  */
 import type { Image } from "../core/image.ts";
+import { withUserComment } from "./_exif.ts";
 import type { ImageFormat } from "./_header.ts";
 import { encodeJpeg } from "./_jpeg.ts";
 import { encodePng } from "./_png.ts";
@@ -23,7 +24,10 @@ export interface EncodeOptions {
    * @default {90}
    */
   readonly quality?: number;
-  /** PNG only: texts by their keyword, such as {@linkcode formatParameters}' under `parameters`. */
+  /**
+   * Texts by their keyword, such as {@linkcode formatParameters}' under `parameters`. JPEG and WebP have room for this
+   * one alone, in EXIF's UserComment.
+   */
   readonly text?: Readonly<Record<string, string>>;
 }
 
@@ -39,7 +43,7 @@ export interface EncodeOptions {
  * ```
  * @throws {RangeError} If the picture's data is not of its size, a side too long, the quality not from 0 to
  * 100, or a keyword not one.
- * @throws {TypeError} If texts are given for another format than PNG.
+ * @throws {TypeError} If other texts than `parameters` are given for another format than PNG.
  */
 export async function encodeImage(
   image: Image,
@@ -55,11 +59,17 @@ export async function encodeImage(
   if (!(quality >= 0 && quality <= 100)) {
     throw new RangeError(`Cannot encode the image: quality is ${quality}, expected 0 to 100.`);
   }
-  if (text !== undefined && format !== "png") {
+  const { parameters, ...others } = text ?? {};
+  if (format !== "png" && Object.keys(others).length > 0) {
     throw new TypeError(
-      `Cannot encode the image: text is given for "${format}", expected it for "png" only.`,
+      `Cannot encode the image: the text "${
+        Object.keys(others)[0]
+      }" is given for "${format}", expected "parameters" ` +
+        `alone; "png" takes any.`,
     );
   }
+  const commented = async (file: Uint8Array, format: "jpeg" | "webp") =>
+    parameters === undefined ? file : await withUserComment(file, format, parameters);
   if (Math.max(width, height) > longestSide[format]) {
     throw new RangeError(
       `Cannot encode the image: it is ${width} × ${height}, expected sides up to ${longestSide[format]}.`,
@@ -69,9 +79,9 @@ export async function encodeImage(
     case "png":
       return text === undefined ? encodePng(image) : withPngText(encodePng(image), text);
     case "jpeg":
-      return await encodeJpeg(image, quality);
+      return await commented(await encodeJpeg(image, quality), format);
     case "webp":
-      return await encodeWebp(image, quality);
+      return await commented(await encodeWebp(image, quality), format);
     default:
       throw new TypeError(
         `Cannot encode the image: format is "${format}", expected "png", "jpeg" or "webp".`,

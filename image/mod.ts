@@ -11,5 +11,6 @@ export * from "./decode_image.ts";
 export * from "./encode_image.ts";
 export * from "./mask.ts";
 export * from "./parameters.ts";
+export * from "./picture_text.ts";
 export { readPngText } from "./png_text.ts";
 export * from "./resize.ts";

@@ -15,6 +15,8 @@ export interface Parameters {
    * (`512x512`), `Model`, `Denoising strength` and whatever a program adds.
    */
   readonly settings: Readonly<Record<string, string>>;
+  /** Lines behind the settings, which some programs add; absent where there are none. */
+  readonly behind?: string;
 }
 
 /** A line with fewer settings than this is taken for a part of the prompt. */
@@ -48,7 +50,7 @@ const quoted = String.raw`"(?:\\.|[^\\"])*"`;
  * ```
  * @throws {RangeError} If there are fewer than 3 settings, which no reader would find, or a name is not one.
  */
-export function formatParameters({ prompt, negativePrompt, settings }: Parameters): string {
+export function formatParameters({ prompt, negativePrompt, settings }: Omit<Parameters, "behind">): string {
   const count = Object.keys(settings).length;
   if (count < fewestSettings) {
     throw new RangeError(`Cannot format the parameters: there are ${count} settings, expected 3 or more.`);
@@ -69,7 +71,7 @@ export function formatParameters({ prompt, negativePrompt, settings }: Parameter
 }
 
 /**
- * Reads such a text, from whichever program. Every string has a meaning: at least it is a prompt.
+ * Reads such a text, from whichever program. Every string has a meaning: where no line has settings, it is a prompt.
  *
  * @example
  * ```ts
@@ -81,11 +83,10 @@ export function formatParameters({ prompt, negativePrompt, settings }: Parameter
  */
 export function parseParameters(text: string): Parameters {
   const lines = text.trim().split("\n");
-  let settings = parseSettings(lines.at(-1)!);
-  if (settings.size < fewestSettings) settings = new Map();
-  else lines.pop();
-
-  const trimmed = lines.map((line) => line.trim());
+  const at = settingsLine(lines);
+  const settings = at < 0 ? new Map<string, string>() : parseSettings(lines[at]!);
+  const trimmed = lines.slice(0, at < 0 ? lines.length : at).map((line) => line.trim());
+  const behind = at < 0 ? "" : lines.slice(at + 1).join("\n").trim();
   const mark = trimmed.findIndex((line) => line.startsWith(negativeMark));
   const negative = mark < 0
     ? []
@@ -96,7 +97,23 @@ export function parseParameters(text: string): Parameters {
   const negativePrompt = settings.get(exactNegativePrompt) ?? negative.join("\n");
   settings.delete(exactPrompt);
   settings.delete(exactNegativePrompt);
-  return { prompt, negativePrompt, settings: Object.fromEntries(settings) };
+  return {
+    prompt,
+    negativePrompt,
+    settings: Object.fromEntries(settings),
+    ...behind !== "" && { behind },
+  };
+}
+
+/** Index of the last line if it holds settings, else of the last one that begins as the web UI's do; else −1. */
+function settingsLine(lines: readonly string[]): number {
+  const last = lines.length - 1;
+  if (parseSettings(lines[last]!).size >= fewestSettings && !/^(?:Negative )?Template:/.test(lines[last]!)) {
+    return last;
+  }
+  return lines.findLastIndex((line) =>
+    line.startsWith("Steps: ") && parseSettings(line).size >= fewestSettings
+  );
 }
 
 function join(prompt: string, negativePrompt: string, settings: Readonly<Record<string, string>>): string {

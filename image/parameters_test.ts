@@ -53,6 +53,15 @@ Deno.test("parseParameters reads what other programs write", () => {
     negativePrompt: "",
     settings: {},
   });
+  assert.deepEqual(
+    parseParameters("a cat\nSteps: 30, Sampler: Euler, Seed: 1\nTemplate: a {cat|dog}, big: yes, old: no"),
+    {
+      prompt: "a cat",
+      negativePrompt: "",
+      settings: { Steps: "30", Sampler: "Euler", Seed: "1" },
+      behind: "Template: a {cat|dog}, big: yes, old: no",
+    },
+  );
   assert.deepEqual(parseParameters(""), { prompt: "", negativePrompt: "", settings: {} });
 });
 
