@@ -4,52 +4,56 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
-import { parseParameters, readPngText } from "../image/mod.ts";
+import type { PictureRequest } from "../presets/records/request.ts";
+import { readPictureRequest } from "../presets/records/read_picture_request.ts";
 import { UsageError } from "./usage.ts";
 
 /**
- * Options in the words of the command line, by their names without dashes; `prompt` is the prompt.
+ * A picture's file as a request.
  *
  * @throws {UsageError} If the file cannot be read, or does not say how it was made.
  */
-export async function optionsFromPicture(path: string): Promise<Record<string, string>> {
+export async function requestOf(path: string): Promise<PictureRequest> {
   const bytes = await readFile(path).catch((cause: Error) => {
     throw new UsageError(`Cannot read --from ${path}: ${cause.message}`);
   });
-  const { parameters } = await readPngText(bytes);
-  if (parameters === undefined) {
-    throw new UsageError(
-      `Cannot read --from ${path}: the picture has no "parameters" text, expected a PNG made here or by A1111.`,
-    );
-  }
-  const { prompt, negativePrompt, settings } = parseParameters(parameters);
-  const options: Record<string, string> = { prompt };
-  if (negativePrompt !== "") options["negative-prompt"] = negativePrompt;
-  for (const [setting, option] of Object.entries(names)) {
-    const value = settings[setting];
-    if (value !== undefined) options[option] = value;
-  }
-  const [width, height] = settings["Size"]?.split("x") ?? [];
-  if (width !== undefined && height !== undefined) Object.assign(options, { width, height });
-  const clipSkip = Number(settings["Clip skip"]) - 1; // there 1 is the last layer
-  if (clipSkip > 0) options["clip-skip"] = `${clipSkip}`;
-  const spacing = settings["Schedule type"]; // A1111's since version 1.9; before, it was a part of the name
-  if (spacing !== undefined && /^(Karras|Exponential|Beta)$/.test(spacing)) {
-    options["sampler"] += ` ${spacing}`;
-  }
-  return options;
+  return await readPictureRequest(bytes).catch((error: Error) => {
+    throw new UsageError(`Cannot read --from ${path}. ${error.message}`);
+  });
 }
 
-/** A1111's settings, and ours, that are options here. */
-const names: Readonly<Record<string, string>> = {
-  "Steps": "steps",
-  "Sampler": "sampler",
-  "Sampler options": "sampler-options",
-  "CFG scale": "guidance",
-  "CFG rescale": "guidance-rescale",
-  "Seed": "seed",
-  "Model": "model",
-  "Denoising strength": "strength",
-  "Eta": "eta",
-  "Prompt syntax": "prompt-syntax",
-};
+/** Its options in the words of the command line, by their names without dashes; `prompt` is the prompt. */
+export function wordsOf({ options }: PictureRequest): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [
+      dashed(name),
+      typeof value === "object" ? JSON.stringify(value) : String(value),
+    ]),
+  );
+}
+
+/**
+ * What it says beyond its options, as warnings; what the user's own options settle is left out.
+ *
+ * @throws {UsageError} If it cannot be made without an option that was not given.
+ */
+export function warningsOf(
+  path: string,
+  { remarks }: PictureRequest,
+  isGiven: (name: string) => boolean,
+): string[] {
+  const open = remarks.filter(({ option }) => option === undefined || !isGiven(dashed(option)));
+  const needed = open.find((remark) => remark.needed === true);
+  if (needed !== undefined) {
+    throw new UsageError(
+      `Cannot make --from ${path} again: ${needed.text}, expected --${dashed(needed.option!)} too.`,
+    );
+  }
+  return open.map(({ option, text }) =>
+    `--from ${path}: ${text}${option === undefined ? "" : ` (see --${dashed(option)})`}.`
+  );
+}
+
+function dashed(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -8,13 +8,15 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import type { GenerateOptions } from "../core/generate_options.ts";
 import type { Generation } from "../core/generation.ts";
+import type { RandomSource } from "../core/noise.ts";
 import type { PromptSyntax } from "../core/parts.ts";
 import type { Sampler } from "../core/sampler.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { createSampler } from "../samplers/mod.ts";
 import { adapterOptions, readControls, readLoras } from "./adapters.ts";
 import { backendByName, dtypeByName } from "./choices.ts";
-import { optionsFromPicture } from "./from_picture.ts";
+import { requestOf, warningsOf, wordsOf } from "./from_picture.ts";
+import { printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
 import { checkWritable, formatOf, writePictures } from "./write_pictures.ts";
 import { type OptionTable, parseArguments, type ParsedArguments, UsageError } from "./usage.ts";
@@ -42,6 +44,7 @@ const optionTable: OptionTable = {
   "mask": text,
   "clip-skip": text,
   "prompt-syntax": text,
+  "rng": text,
   ...adapterOptions,
   "from": text,
   "out": { ...text, short: "o" },
@@ -76,7 +79,7 @@ export async function generate(args: string[]): Promise<void> {
       control,
       signal,
       onStep,
-      onWarning: (message) => void process.stderr.write(`${message}\n`),
+      onWarning: warn,
     })
   );
   const paths = await writePictures(generation.images, out);
@@ -90,19 +93,19 @@ async function readArguments(args: readonly string[]): Promise<ParsedArguments> 
   const given = parseArguments(args, optionTable);
   const from = given.text("from");
   if (from === undefined) return given;
-  const { eta, "sampler-options": samplerOptions, ...recorded } = await optionsFromPicture(from);
-  if (recorded.strength !== undefined && given.text("image") === undefined) {
-    throw new UsageError(
-      `Cannot make --from ${from} again: it was made from another picture, expected --image too.`,
-    );
-  }
+  const request = await requestOf(from);
+  const isGiven = (name: string) => given.text(name) !== undefined;
+  warningsOf(from, request, isGiven).forEach(warn);
+  const { "sampler-options": samplerOptions, strength, ...recorded } = wordsOf(request);
   return parseArguments(args, optionTable, {
     ...recorded,
-    ...given.text("sampler") === undefined && {
-      ...optional("eta", eta),
-      ...optional("sampler-options", samplerOptions),
-    },
+    ...isGiven("image") && optional("strength", strength),
+    ...!isGiven("sampler") && optional("sampler-options", samplerOptions), // they are the recorded sampler's
   });
+}
+
+function warn(message: string): void {
+  process.stderr.write(`${printable(message)}\n`);
 }
 
 /** Shows progress, and turns Ctrl-C into a signal. */
@@ -138,6 +141,7 @@ async function readOptions(given: ParsedArguments): Promise<Omit<GenerateOptions
     ...optional("strength", given.number("strength")),
     ...optional("clipSkip", given.number("clip-skip")),
     ...syntax !== undefined && { promptSyntax: promptSyntax(syntax) },
+    ...optional("rng", given.text("rng") as RandomSource | undefined), // the pipeline says what it may be
   };
 }
 

@@ -28,5 +28,6 @@ export function parametersOf(
     ...run.guidanceRescale > 0 && { guidanceRescale: run.guidanceRescale },
     ...clipSkip > 0 && { clipSkip },
     ...promptSyntax !== "plain" && { promptSyntax },
+    ...run.rng !== "cpu" && { rng: run.rng },
   };
 }

@@ -1,17 +1,17 @@
-/** Writes finished pictures: PNG carries the parameters as text, in A1111's convention. */
+/** Writes finished pictures, with their parameters as text in A1111's convention. */
 import type { GenerationParameters, ImageEncoder } from "../core/generation.ts";
+import { VERSION } from "./records/own.ts";
 import { encodeImage, formatParameters } from "../image/mod.ts";
 
 /** The {@linkcode ImageEncoder} of every pipeline made here. */
 export const encodeGenerated: ImageEncoder = (image, format, parameters, options) => {
-  const text = format === "png" ? { text: { parameters: parametersText(parameters) } } : {};
-  return encodeImage(image, format, { ...options, ...text });
+  return encodeImage(image, format, { ...options, text: { parameters: parametersText(parameters) } });
 };
 
 /** A1111's names, as its web UI and the sites that show pictures read them; ours where it has none. */
 export function parametersText(parameters: GenerationParameters): string {
   const { prompt, negativePrompt, sampler, steps, guidance, seed, width, height, model } = parameters;
-  const { strength, guidanceRescale, clipSkip, promptSyntax } = parameters;
+  const { strength, guidanceRescale, clipSkip, promptSyntax, rng } = parameters;
   const { eta, steps: _, ...samplerOptions } = { ...parameters.samplerOptions } as Record<string, unknown>;
   const hasOptions = Object.values(samplerOptions).some((value) => value !== undefined);
   return formatParameters({
@@ -30,6 +30,8 @@ export function parametersText(parameters: GenerationParameters): string {
       ...eta !== undefined && { "Eta": `${eta}` },
       ...hasOptions && { "Sampler options": JSON.stringify(samplerOptions) },
       ...promptSyntax !== undefined && { "Prompt syntax": promptSyntax },
+      "RNG": rng === "cuda" ? "NV" : "CPU",
+      "Version": VERSION,
     },
   });
 }
