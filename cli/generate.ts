@@ -15,7 +15,8 @@ import { createPipeline } from "../presets/create_pipeline.ts";
 import { createSampler } from "../samplers/mod.ts";
 import { adapterOptions, readControls, readLoras } from "./adapters.ts";
 import { backendByName, dtypeByName } from "./choices.ts";
-import { requestOf, warningsOf, wordsOf } from "./from_picture.ts";
+import type { PictureRequest } from "../presets/records/request.ts";
+import { changesSince, NOTES, requestOf, warningsOf, wordsOf } from "./from_picture.ts";
 import { printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
 import { checkWritable, formatOf, writePictures } from "./write_pictures.ts";
@@ -53,7 +54,7 @@ const optionTable: OptionTable = {
 
 /** Runs the command. */
 export async function generate(args: string[]): Promise<void> {
-  const given = await readArguments(args);
+  const { given, request, isGiven } = await readArguments(args);
   const [prompt = given.text("prompt"), ...rest] = given.words;
   if (prompt === undefined || rest.length > 0) {
     throw new UsageError(`Expected one prompt in quotes, got ${given.words.length} arguments.`);
@@ -64,24 +65,33 @@ export async function generate(args: string[]): Promise<void> {
   const options = await readOptions(given);
   const dtype = given.text("dtype");
   await using pipeline = await createPipeline({
+    ...request?.options.opened,
     model: given.text("model") ?? "mini",
     backend: backendByName(given.text("backend") ?? "auto"),
     ...dtype !== undefined && { dtype: dtypeByName(dtype) },
     ...optional("variant", given.text("variant")),
   });
-  const loras = readLoras(given);
+  const loras = isGiven("lora") ? readLoras(given) : request?.options.loras ?? [];
   if (loras.length > 0) await pipeline.setLoras(loras);
-  const control = await readControls(given, pipeline.model.size);
+  const controls = await readControls(given, pipeline.model.size);
+  const control = isGiven("control")
+    ? controls
+    : controls.map((control, i) => ({ ...request?.options.control?.[i], ...control }));
   const generation = await withProgress((onStep, signal) =>
     pipeline.generate({
       prompt,
+      ...optional("guidanceMode", request?.options.guidanceMode),
       ...options,
       control,
+      record: notesOf(given),
       signal,
       onStep,
       onWarning: warn,
     })
   );
+  if (request !== undefined) {
+    changesSince(given.text("from")!, request, generation.images[0]!.parameters, isGiven).forEach(warn);
+  }
   const paths = await writePictures(generation.images, out);
   process.stdout.write(
     given.flag("json") ? `${JSON.stringify(report(generation, paths))}\n` : `${paths.join("\n")}\n`,
@@ -89,19 +99,30 @@ export async function generate(args: string[]): Promise<void> {
 }
 
 /** What was given, and what `--from` says about the rest. */
-async function readArguments(args: readonly string[]): Promise<ParsedArguments> {
+async function readArguments(args: readonly string[]): Promise<{
+  readonly given: ParsedArguments;
+  readonly request?: PictureRequest;
+  readonly isGiven: (name: string) => boolean;
+}> {
   const given = parseArguments(args, optionTable);
+  const isGiven = (name: string) => given.text(name) !== undefined || given.texts(name).length > 0;
   const from = given.text("from");
-  if (from === undefined) return given;
+  if (from === undefined) return { given, isGiven };
   const request = await requestOf(from);
-  const isGiven = (name: string) => given.text(name) !== undefined;
-  warningsOf(from, request, isGiven).forEach(warn);
-  const { "sampler-options": samplerOptions, strength, ...recorded } = wordsOf(request);
-  return parseArguments(args, optionTable, {
-    ...recorded,
-    ...isGiven("image") && optional("strength", strength),
-    ...!isGiven("sampler") && optional("sampler-options", samplerOptions), // they are the recorded sampler's
-  });
+  const words = wordsOf(request, isGiven);
+  warningsOf(from, request, (name) => isGiven(name) || words[name] !== undefined).forEach(warn);
+  return { given: parseArguments(args, optionTable, words), request, isGiven };
+}
+
+/** Where the pictures came from that a picture is made from, for its file. */
+function notesOf(given: ParsedArguments): Record<string, string> {
+  const controls = given.texts("control-image");
+  return {
+    ...optional(NOTES.image, given.text("image")),
+    ...optional(NOTES.mask, given.text("mask")),
+    ...controls.length > 0 && { [NOTES.controls]: JSON.stringify(controls) },
+    ...given.flag("control-edges") && { [NOTES.edges]: "yes" },
+  };
 }
 
 function warn(message: string): void {

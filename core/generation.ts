@@ -5,11 +5,12 @@
  */
 import type { Image } from "./image.ts";
 import type { RandomSource } from "./noise.ts";
+import type { PictureSources } from "./picture_sources.ts";
 import type { PromptSyntax } from "./parts.ts";
 import type { SamplerStep } from "./run_sampler.ts";
 import type { Latent } from "./tensor.ts";
 
-/** How a picture was made, enough to make it again. */
+/** How a picture was made: enough to make it again, or what it lacks for that. */
 export interface GenerationParameters {
   /** What to show. */
   readonly prompt: string;
@@ -43,6 +44,8 @@ export interface GenerationParameters {
   readonly promptSyntax?: PromptSyntax;
   /** Present where the seed did not stand for the numbers of PyTorch on a CPU. */
   readonly rng?: RandomSource;
+  /** What beside the prompt it was made from. */
+  readonly sources: PictureSources;
 }
 
 /** File formats that pictures are written in. */

@@ -82,3 +82,54 @@ Deno.test("A1111: every schedule type is used or named", () =>
     const { said } = await from(folder, "sde.png");
     assert.match(said, /the sampler "DPM\+\+ SDE", which is none of ours, expected --sampler too/);
   }));
+
+Deno.test("our own picture is made again from its file alone, whatever it was made with", async (t) => {
+  const photo = `${pictures}upright.png`;
+  const begin = ["a red house", "--steps", "4", "--seed", "3", "--backend", "native", "--json"];
+  const tiny = ["--model", model, "--width", "64", "--height", "64"];
+  const cases: readonly (readonly [what: string, out: string, ...args: string[]])[] = [
+    ["as it is", "a.png"],
+    ["with a LoRA", "a.png", "--lora", "candy:0.7"],
+    ["with a control", "a.png", "--control", "edges", "--control-image", photo, "--control-edges"],
+    ["with a mask", "a.png", "--image", photo, "--mask", `${pictures}mask.png`],
+    ["in 8 bits", "a.png", "--dtype", "int8"],
+    ["from a GPU's random numbers", "a.webp", "--rng", "cuda"],
+    ["of another model", "a.jpg", ...tiny],
+  ];
+  for (const [what, out, ...args] of cases) {
+    await t.step(what, () =>
+      inFolder(async (folder) => {
+        const first = await run(folder, ["generate", ...begin, ...args, "--out", out]);
+        assert.equal(first.code, 0, first.err);
+        const again = await run(folder, ["generate", "--from", out, "--out", "b.png", "--json"]);
+        assert.equal(again.code, 0, again.err);
+        const [{ images: [a] }, { images: [b] }] = [JSON.parse(first.out), JSON.parse(again.out)];
+        assert.equal(a.sha256, b.sha256);
+        assert.doesNotMatch(again.err, /--from/);
+      }));
+  }
+});
+
+Deno.test("a file that is gone, or another one, is named", () =>
+  inFolder(async (folder) => {
+    await Deno.copyFile(`${pictures}upright.png`, `${folder}/photo.png`);
+    const args = [
+      "a red house",
+      "--steps",
+      "4",
+      "--backend",
+      "native",
+      "--image",
+      "photo.png",
+      "--out",
+      "a.png",
+    ];
+    assert.equal((await run(folder, ["generate", ...args])).code, 0);
+    await Deno.copyFile(`${pictures}mask.png`, `${folder}/photo.png`);
+    const changed = await run(folder, ["generate", "--from", "a.png", "--out", "b.png"]);
+    assert.match(changed.err, /its Image hash was [0-9a-f]{64} and is [0-9a-f]{64} now: another file stands/);
+    await Deno.remove(`${folder}/photo.png`);
+    const gone = await run(folder, ["generate", "--from", "a.png", "--out", "b.png"]);
+    assert.match(gone.err, /Cannot read the picture "photo.png"/);
+    assert.equal(gone.code, 1);
+  }));

@@ -1,4 +1,5 @@
 /** The settings of a picture, taken one by one, so that what nobody took can be named. */
+import { parseObject } from "./_json_texts.ts";
 import { unreadable } from "./request.ts";
 
 /** Named texts or values out of a file. */
@@ -47,6 +48,39 @@ export class Settings {
     const [, width, height] = text.match(/^\s*(\d{1,6})\s*x\s*(\d{1,6})\s*$/) ?? [];
     if (width !== undefined) return { width: Number(width), height: Number(height) };
     throw unreadable(`its ${name} is ${JSON.stringify(text)}`, "a size as 512x512");
+  }
+
+  /**
+   * Takes one of some words.
+   *
+   * @throws {TypeError} If it is none of them.
+   */
+  oneOf<T extends string>(name: string, expected: readonly T[]): T | undefined {
+    const text = this.text(name);
+    const found = expected.find((word) => word === text);
+    if (text === undefined || found !== undefined) return found;
+    throw unreadable(`its ${name} is ${JSON.stringify(text)}`, expected.join(" or "));
+  }
+
+  /**
+   * Takes a JSON object.
+   *
+   * @throws {TypeError} If it is none.
+   */
+  json(name: string): Readonly<Record<string, unknown>> | undefined {
+    const text = this.text(name);
+    return text === undefined ? undefined : parseObject(text, `its ${name}`);
+  }
+
+  /** A text that stays where it is. */
+  peek(name: string): string | undefined {
+    const value = this.#left.get(name);
+    return typeof value === "string" ? value : undefined;
+  }
+
+  /** All texts that nobody took. */
+  texts(): Record<string, string> {
+    return Object.fromEntries([...this.#left].map(([name, value]) => [name, String(value)]));
   }
 
   /** Takes everything whose name fits, as `name: value`. */

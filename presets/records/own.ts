@@ -3,12 +3,19 @@
  *
  * @module
  */
+import { recordedOptions } from "../_origin.ts";
 import { parseParameters } from "../../image/mod.ts";
 import { SAMPLERS } from "../../samplers/registry.ts";
 import { modelRemarks } from "./a1111.ts";
 import { parseObject } from "./_json_texts.ts";
 import { optional, Settings } from "./_settings.ts";
-import { type Dialect, type Remark, type RequestOptions, unreadable } from "./request.ts";
+import {
+  type Dialect,
+  type PictureRequest,
+  type Remark,
+  type RequestOptions,
+  unreadable,
+} from "./request.ts";
 
 /** What stands under "Version". */
 export const VERSION = "Mobile Diffusion SDK";
@@ -20,47 +27,84 @@ export const own: Dialect = {
     const { Version: version, Sampler: sampler } = parseParameters(parameters ?? "").settings;
     return version === undefined ? SAMPLERS.some(({ name }) => name === sampler) : version === VERSION;
   },
-  read({ parameters = "" }) {
-    const { prompt, negativePrompt, settings } = parseParameters(parameters);
-    const given = new Settings(settings);
-    given.text("Version");
-    const model = given.text("Model");
-    const options = given.text("Sampler options");
-    const eta = given.number("Eta");
-    const samplerOptions = {
-      ...options !== undefined && parseObject(options, "Sampler options"),
-      ...optional("eta", eta),
-    };
-    const layers = given.number("Clip skip");
-    const strength = given.number("Denoising strength");
-    const syntax = given.text("Prompt syntax") ?? "plain";
-    if (syntax !== "plain" && syntax !== "weighted") {
-      throw unreadable(`its Prompt syntax is ${JSON.stringify(syntax)}`, "plain or weighted");
-    }
-    const source = given.text("RNG");
-    const request: RequestOptions = {
-      prompt,
-      ...negativePrompt !== "" && { negativePrompt },
-      ...optional("sampler", given.text("Sampler")),
-      ...Object.keys(samplerOptions).length > 0 && { samplerOptions },
-      ...optional("steps", given.number("Steps")),
-      ...optional("guidance", given.number("CFG scale")),
-      ...optional("guidanceRescale", given.number("CFG rescale")),
-      ...optional("seed", given.number("Seed")),
-      ...given.size("Size"),
-      ...optional("strength", strength),
-      ...layers !== undefined && layers > 1 && { clipSkip: layers - 1 },
-      promptSyntax: syntax,
-      rng: source === "NV" ? "cuda" : "cpu",
-    };
-    const left = given.rest();
-    const remarks: Remark[] = [
-      ...modelRemarks(model),
-      ...strength === undefined
-        ? []
-        : [{ option: "image", needed: true, text: "it was made from another picture" }],
-      ...left.length === 0 ? [] : [{ text: `not used: ${JSON.stringify(left.join(", "))}` }],
-    ];
-    return { writer: VERSION, options: request, remarks, ...optional("model", model) };
-  },
+  read: ({ parameters = "" }) => readOwn(parameters),
 };
+
+function readOwn(text: string): PictureRequest {
+  const { prompt, negativePrompt, settings } = parseParameters(text);
+  const given = new Settings(settings);
+  given.text("Version");
+  const name = given.text("Model");
+  const model = given.text("Model path") ?? (name === "mini" ? name : undefined);
+  const sampler = given.text("Sampler");
+  const isOurs = SAMPLERS.some((known) => known.name === sampler);
+  const samplerOptions = { ...given.json("Sampler options"), ...optional("eta", given.number("Eta")) };
+  const layers = given.number("Clip skip"); // there 1 is the last layer
+  const strength = given.number("Denoising strength");
+  const { guidanceMode, batchNoise, batchSize } = given.json("Run") ?? {};
+  const [loras, control] = [usedFiles(given, "LoRAs"), usedFiles(given, "Controls")];
+  const opened = recordedOptions(given.json("Opened with") ?? {});
+  const options: RequestOptions = {
+    prompt,
+    ...negativePrompt !== "" && { negativePrompt },
+    ...isOurs && optional("sampler", sampler),
+    ...isOurs && Object.keys(samplerOptions).length > 0 && { samplerOptions },
+    ...optional("steps", given.number("Steps")),
+    ...optional("guidance", given.number("CFG scale")),
+    ...optional("guidanceRescale", given.number("CFG rescale")),
+    ...optional("seed", given.number("Seed")),
+    ...given.size("Size"),
+    ...optional("strength", strength),
+    ...layers !== undefined && layers > 1 && { clipSkip: layers - 1 },
+    promptSyntax: given.oneOf("Prompt syntax", ["plain", "weighted"]) ?? "plain",
+    rng: given.oneOf("RNG", ["CPU", "NV"]) === "NV" ? "cuda" : "cpu",
+    ...guidanceMode === "passes" && { guidanceMode },
+    ...optional("model", model),
+    ...optional("backend", given.text("Backend")),
+    ...Object.keys(opened).length > 0 && { opened },
+    ...loras.length > 0 && { loras },
+    ...control.length > 0 && { control },
+  };
+  const lacks = given.text("Not kept")?.split(", ") ?? [];
+  const kept = given.texts();
+  const remarks: Remark[] = [
+    ...model === undefined ? modelRemarks(name ?? "of its own") : [],
+    ...isOurs
+      ? []
+      : [{ option: "sampler", needed: true, text: `its sampler ${JSON.stringify(sampler)} is not ours` }],
+    ...strength === undefined
+      ? []
+      : [{ option: "image", needed: true, text: "it was made from another picture" }],
+    ...kept["Mask hash"] === undefined
+      ? []
+      : [{ option: "mask", needed: true, text: "only a part of it was repainted" }],
+    ...lacks.filter((option) => option !== "model" && option !== "sampler").map((option) => ({
+      option,
+      text: `its ${option} cannot be kept in a file`,
+    })),
+    ...batchNoise === undefined
+      ? []
+      : [{ text: "it shared its noise with others of its batch, which it needs beside it" }],
+    ...batchSize === undefined ? [] : [{
+      text: `it was made ${JSON.stringify(batchSize)} at a time, and may differ in the last bits alone`,
+    }],
+  ];
+  return { writer: VERSION, options, remarks, ...optional("model", name), kept };
+}
+
+interface UsedFile {
+  readonly source: string;
+  readonly scale?: number;
+}
+
+/** Those with a name; the others are named under "Not kept". */
+function usedFiles(given: Settings, name: string): UsedFile[] {
+  const text = given.peek(name);
+  if (text === undefined) return [];
+  const list: unknown = parseObject(`{"list":${text}}`, name)["list"];
+  if (!Array.isArray(list)) throw unreadable(`its ${name} are ${JSON.stringify(text)}`, "a list");
+  return list.flatMap((item: Readonly<Record<string, unknown>> | null) => {
+    const { hash: _, source, ...rest } = item ?? {};
+    return typeof source === "string" ? [{ ...rest, source }] : [];
+  });
+}

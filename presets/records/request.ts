@@ -3,6 +3,8 @@
  *
  * @module
  */
+import type { ControlInput } from "../../core/generate_options.ts";
+import type { LoraInput } from "../../core/model.ts";
 import type { PromptSyntax } from "../../core/parts.ts";
 import type { RandomSource } from "../../core/noise.ts";
 
@@ -36,6 +38,18 @@ export interface RequestOptions {
   readonly promptSyntax?: PromptSyntax;
   /** Whose random numbers the seed stands for. */
   readonly rng?: RandomSource;
+  /** Whether the guided and the unguided half ran together. */
+  readonly guidanceMode?: "batch" | "passes";
+  /** Path or name of the model; pictures of others name theirs in {@linkcode PictureRequest.model} only. */
+  readonly model?: string;
+  /** Name of the backend. */
+  readonly backend?: string;
+  /** Further options that the model was opened with. */
+  readonly opened?: Readonly<Record<string, unknown>>;
+  /** LoRAs, in order. */
+  readonly loras?: readonly (Pick<LoraInput, "scale" | "strict"> & { readonly source: string })[];
+  /** Controls, in order; their pictures are not in the file. */
+  readonly control?: readonly (Omit<ControlInput, "source" | "image"> & { readonly source: string })[];
 }
 
 /** Something that the options do not carry. */
@@ -58,6 +72,11 @@ export interface PictureRequest {
   readonly remarks: readonly Remark[];
   /** What the writer calls its model, where it says. */
   readonly model?: string;
+  /**
+   * Settings that are kept beside the options: the notes of the call (see `record` in {@linkcode GenerateOptions}), and
+   * hashes and sizes of what was used.
+   */
+  readonly kept?: Readonly<Record<string, string>>;
 }
 
 /** How the files of one program are read. */
