@@ -22,4 +22,6 @@ export {
   type CreatePipelineOptions,
   openModel,
 } from "./presets/create_pipeline.ts";
+export { readPictureRequest } from "./presets/records/read_picture_request.ts";
+export type { PictureRequest, Remark, RequestOptions } from "./presets/records/request.ts";
 export type { OpenFolderOptions } from "./presets/open_model.ts";

@@ -8,13 +8,16 @@ import { readFile } from "node:fs/promises";
 import process from "node:process";
 import type { GenerateOptions } from "../core/generate_options.ts";
 import type { Generation } from "../core/generation.ts";
+import type { RandomSource } from "../core/noise.ts";
 import type { PromptSyntax } from "../core/parts.ts";
 import type { Sampler } from "../core/sampler.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { createSampler } from "../samplers/mod.ts";
 import { adapterOptions, readControls, readLoras } from "./adapters.ts";
 import { backendByName, dtypeByName } from "./choices.ts";
-import { optionsFromPicture } from "./from_picture.ts";
+import type { PictureRequest } from "../presets/records/request.ts";
+import { changesSince, NOTES, requestOf, warningsOf, wordsOf } from "./from_picture.ts";
+import { printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
 import { checkWritable, formatOf, writePictures } from "./write_pictures.ts";
 import { type OptionTable, parseArguments, type ParsedArguments, UsageError } from "./usage.ts";
@@ -42,6 +45,7 @@ const optionTable: OptionTable = {
   "mask": text,
   "clip-skip": text,
   "prompt-syntax": text,
+  "rng": text,
   ...adapterOptions,
   "from": text,
   "out": { ...text, short: "o" },
@@ -50,7 +54,7 @@ const optionTable: OptionTable = {
 
 /** Runs the command. */
 export async function generate(args: string[]): Promise<void> {
-  const given = await readArguments(args);
+  const { given, request, isGiven } = await readArguments(args);
   const [prompt = given.text("prompt"), ...rest] = given.words;
   if (prompt === undefined || rest.length > 0) {
     throw new UsageError(`Expected one prompt in quotes, got ${given.words.length} arguments.`);
@@ -61,24 +65,33 @@ export async function generate(args: string[]): Promise<void> {
   const options = await readOptions(given);
   const dtype = given.text("dtype");
   await using pipeline = await createPipeline({
+    ...request?.options.opened,
     model: given.text("model") ?? "mini",
     backend: backendByName(given.text("backend") ?? "auto"),
     ...dtype !== undefined && { dtype: dtypeByName(dtype) },
     ...optional("variant", given.text("variant")),
   });
-  const loras = readLoras(given);
+  const loras = isGiven("lora") ? readLoras(given) : request?.options.loras ?? [];
   if (loras.length > 0) await pipeline.setLoras(loras);
-  const control = await readControls(given, pipeline.model.size);
+  const controls = await readControls(given, pipeline.model.size);
+  const control = isGiven("control")
+    ? controls
+    : controls.map((control, i) => ({ ...request?.options.control?.[i], ...control }));
   const generation = await withProgress((onStep, signal) =>
     pipeline.generate({
       prompt,
+      ...optional("guidanceMode", request?.options.guidanceMode),
       ...options,
       control,
+      record: notesOf(given),
       signal,
       onStep,
-      onWarning: (message) => void process.stderr.write(`${message}\n`),
+      onWarning: warn,
     })
   );
+  if (request !== undefined) {
+    changesSince(given.text("from")!, request, generation.images[0]!.parameters, isGiven).forEach(warn);
+  }
   const paths = await writePictures(generation.images, out);
   process.stdout.write(
     given.flag("json") ? `${JSON.stringify(report(generation, paths))}\n` : `${paths.join("\n")}\n`,
@@ -86,23 +99,34 @@ export async function generate(args: string[]): Promise<void> {
 }
 
 /** What was given, and what `--from` says about the rest. */
-async function readArguments(args: readonly string[]): Promise<ParsedArguments> {
+async function readArguments(args: readonly string[]): Promise<{
+  readonly given: ParsedArguments;
+  readonly request?: PictureRequest;
+  readonly isGiven: (name: string) => boolean;
+}> {
   const given = parseArguments(args, optionTable);
+  const isGiven = (name: string) => given.text(name) !== undefined || given.texts(name).length > 0;
   const from = given.text("from");
-  if (from === undefined) return given;
-  const { eta, "sampler-options": samplerOptions, ...recorded } = await optionsFromPicture(from);
-  if (recorded.strength !== undefined && given.text("image") === undefined) {
-    throw new UsageError(
-      `Cannot make --from ${from} again: it was made from another picture, expected --image too.`,
-    );
-  }
-  return parseArguments(args, optionTable, {
-    ...recorded,
-    ...given.text("sampler") === undefined && {
-      ...optional("eta", eta),
-      ...optional("sampler-options", samplerOptions),
-    },
-  });
+  if (from === undefined) return { given, isGiven };
+  const request = await requestOf(from);
+  const words = wordsOf(request, isGiven);
+  warningsOf(from, request, (name) => isGiven(name) || words[name] !== undefined).forEach(warn);
+  return { given: parseArguments(args, optionTable, words), request, isGiven };
+}
+
+/** Where the pictures came from that a picture is made from, for its file. */
+function notesOf(given: ParsedArguments): Record<string, string> {
+  const controls = given.texts("control-image");
+  return {
+    ...optional(NOTES.image, given.text("image")),
+    ...optional(NOTES.mask, given.text("mask")),
+    ...controls.length > 0 && { [NOTES.controls]: JSON.stringify(controls) },
+    ...given.flag("control-edges") && { [NOTES.edges]: "yes" },
+  };
+}
+
+function warn(message: string): void {
+  process.stderr.write(`${printable(message)}\n`);
 }
 
 /** Shows progress, and turns Ctrl-C into a signal. */
@@ -138,6 +162,7 @@ async function readOptions(given: ParsedArguments): Promise<Omit<GenerateOptions
     ...optional("strength", given.number("strength")),
     ...optional("clipSkip", given.number("clip-skip")),
     ...syntax !== undefined && { promptSyntax: promptSyntax(syntax) },
+    ...optional("rng", given.text("rng") as RandomSource | undefined), // the pipeline says what it may be
   };
 }
 

@@ -7,6 +7,7 @@ import process from "node:process";
 import { download } from "./download.ts";
 import { generate } from "./generate.ts";
 import { inspect } from "./inspect.ts";
+import { printable } from "./printable.ts";
 import { quantize } from "./quantize.ts";
 import { UsageError } from "./usage.ts";
 
@@ -29,7 +30,9 @@ export async function main(args: readonly string[]): Promise<number> {
     return 0;
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    process.stderr.write(`${error.name === "Error" ? "" : `${error.name}: `}${error.message}\n`);
+    process.stderr.write(
+      `${printable(`${error.name === "Error" ? "" : `${error.name}: `}${error.message}`)}\n`,
+    );
     return 1;
   }
 }

@@ -13,6 +13,9 @@ export class UsageError extends Error {
 /** Options by their names in kebab-case. */
 export type OptionTable = NonNullable<ParseArgsConfig["options"]>;
 
+/** Values of options by their names, as a command line gives them. */
+export type OptionWords = Readonly<Record<string, string | boolean | readonly string[]>>;
+
 /** What was given: words in order, and options by name. */
 export interface ParsedArguments {
   /** Arguments without a dash. */
@@ -36,10 +39,10 @@ export interface ParsedArguments {
 export function parseArguments(
   args: readonly string[],
   options: OptionTable,
-  defaults: Readonly<Record<string, string>> = {},
+  defaults: OptionWords = {},
 ): ParsedArguments {
   const { values: given, positionals } = parse(args, options);
-  const values: typeof given = { ...defaults, ...given };
+  const values: OptionWords = { ...defaults, ...given as OptionWords };
   const text = (name: string) => {
     const value = values[name];
     return typeof value === "string" ? value : undefined;
@@ -47,7 +50,10 @@ export function parseArguments(
   return {
     words: positionals,
     text,
-    texts: (name) => (values[name] as string[] | undefined) ?? [],
+    texts(name) {
+      const value = values[name];
+      return typeof value === "object" ? value : [];
+    },
     number(name) {
       const value = text(name);
       if (value === undefined) return undefined;

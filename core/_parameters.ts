@@ -2,6 +2,7 @@
 import type { ReadOptions } from "./_pictures.ts";
 import type { Run } from "./generate_options.ts";
 import type { GenerationParameters } from "./generation.ts";
+import type { PictureSources } from "./picture_sources.ts";
 import type { Model } from "./model.ts";
 
 /** Parameters of one row of a run. */
@@ -10,6 +11,7 @@ export function parametersOf(
   run: Run,
   { name, backend }: Model,
   { image, clipSkip = 0, promptSyntax = "plain" }: ReadOptions,
+  sources: PictureSources,
 ): GenerationParameters {
   const { sampler } = run;
   return {
@@ -28,5 +30,7 @@ export function parametersOf(
     ...run.guidanceRescale > 0 && { guidanceRescale: run.guidanceRescale },
     ...clipSkip > 0 && { clipSkip },
     ...promptSyntax !== "plain" && { promptSyntax },
+    ...run.rng !== "cpu" && { rng: run.rng },
+    sources,
   };
 }

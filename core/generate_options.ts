@@ -64,6 +64,8 @@ export interface GenerateOptions {
   readonly clipSkip?: number;
   /** How prompts are read. @default {"plain"} */
   readonly promptSyntax?: PromptSyntax;
+  /** Further settings to keep in the picture's file, by names of words, as `{ Project: "houses" }`. @default {{}} */
+  readonly record?: Readonly<Record<string, string>>;
   /** Called with a sentence when something was done otherwise than asked, as a prompt cut short. */
   readonly onWarning?: (message: string) => void;
   /** Stops the run. */
@@ -95,6 +97,7 @@ const generateOptions: Readonly<Record<keyof GenerateOptions, true>> = {
   latents: true,
   clipSkip: true,
   promptSyntax: true,
+  record: true,
   onWarning: true,
   signal: true,
   onStep: true,

@@ -4,11 +4,13 @@
  * @module
  */
 import type { Image } from "./image.ts";
+import type { RandomSource } from "./noise.ts";
+import type { PictureSources } from "./picture_sources.ts";
 import type { PromptSyntax } from "./parts.ts";
 import type { SamplerStep } from "./run_sampler.ts";
 import type { Latent } from "./tensor.ts";
 
-/** How a picture was made, enough to make it again. */
+/** How a picture was made: enough to make it again, or what it lacks for that. */
 export interface GenerationParameters {
   /** What to show. */
   readonly prompt: string;
@@ -40,6 +42,10 @@ export interface GenerationParameters {
   readonly clipSkip?: number;
   /** Present where prompts were not plain. */
   readonly promptSyntax?: PromptSyntax;
+  /** Present where the seed did not stand for the numbers of PyTorch on a CPU. */
+  readonly rng?: RandomSource;
+  /** What beside the prompt it was made from. */
+  readonly sources: PictureSources;
 }
 
 /** File formats that pictures are written in. */
@@ -78,7 +84,7 @@ export type ImageDecoder = (file: Uint8Array, fit: ImageFit) => Promise<Image>;
 export interface GeneratedImage extends Image {
   /** How it was made. */
   readonly parameters: GenerationParameters;
-  /** The bytes of a file; PNG carries the parameters as text, in A1111's convention. */
+  /** The bytes of a file, which carries the parameters as text, in A1111's convention. */
   encode(format: ImageFormat, options?: EncodeImageOptions): Promise<Uint8Array>;
 }
 

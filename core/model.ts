@@ -6,6 +6,7 @@
 import type { Guidance, GuidanceOptions } from "./guidance.ts";
 import type { LazyPart } from "./lazy_part.ts";
 import type { Control, TextEncoder, Unet, UnetConfig, Vae } from "./parts.ts";
+import type { ModelOrigin } from "./picture_sources.ts";
 import type { Sampler } from "./sampler.ts";
 import type { Schedule } from "./schedule.ts";
 
@@ -58,6 +59,8 @@ export interface Model {
    * @returns Keys of the files that belong to no module of the model; without `strict: false` they are an error.
    */
   readonly setLoras?: (loras: readonly LoraInput[]) => Promise<string[]>;
+  /** Where it came from, for the record that its pictures carry. */
+  readonly origin?: ModelOrigin;
 }
 
 /** A LoRA to use. */

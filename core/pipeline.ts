@@ -25,6 +25,7 @@ import { classifierFree, type Guidance } from "./guidance.ts";
 import type { LazyPart } from "./lazy_part.ts";
 import { BackendUnavailableError, UnsupportedModelError } from "./errors.ts";
 import type { LoraInput, Model } from "./model.ts";
+import { type Fingerprint, picturesSources, type UsedLora, usedLoras } from "./picture_sources.ts";
 import { Queue } from "./queue.ts";
 import type { Encoded, LoadNeeds } from "./parts.ts";
 import { planSampling, runSampler, type SamplerStep } from "./run_sampler.ts";
@@ -39,6 +40,8 @@ export interface PipelineOptions {
   readonly createSampler?: (name: string) => Sampler;
   /** Reads picture files; without it pictures are taken as pixels only. */
   readonly decodeImage?: ImageDecoder;
+  /** Tells files from others, for the record of a picture; without it none is told. */
+  readonly fingerprint?: Fingerprint;
   /**
    * Which parts stay loaded: all, or only the one that the current phase needs (encode, denoise, decode).
    * @default {"all"}
@@ -53,6 +56,7 @@ export class Pipeline implements AsyncDisposable {
   readonly #options: PipelineOptions;
   readonly #queue = new Queue();
   readonly #opened = new Set<LazyPart<unknown>>();
+  #loras: readonly UsedLora[] = [];
   #disposed = false;
 
   /** Puts a pipeline together; parts are loaded when they are first needed. */
@@ -180,8 +184,12 @@ export class Pipeline implements AsyncDisposable {
     await this.#leave(unet.part);
     const pixels = await clock.spend("decode", decodeRows(await clock.load(decoder()), latents, signal));
     await this.#leave(this.model.vae);
+    const { fingerprint } = this.#options;
+    const sources = await picturesSources(this.model, run, options, { loras: this.#loras, fingerprint });
     return {
-      images: pixels.map((image, row) => this.#image(image, parametersOf(row, run, this.model, options))),
+      images: pixels.map((image, row) =>
+        this.#image(image, parametersOf(row, run, this.model, options, sources))
+      ),
       latents,
       milliseconds: clock.times(),
     };
@@ -204,12 +212,14 @@ export class Pipeline implements AsyncDisposable {
    * @throws {UnsupportedModelError} If it is of a kind that is not supported, or the model takes none.
    */
   setLoras(loras: readonly LoraInput[]): Promise<string[]> {
-    return this.#queue.run(() => {
+    return this.#queue.run(async () => {
       const { name, setLoras } = this.model;
       if (setLoras === undefined) {
         throw new UnsupportedModelError(`Cannot set LoRAs: the model "${name}" takes none.`);
       }
-      return setLoras(loras);
+      const unmatched = await setLoras(loras);
+      this.#loras = await usedLoras(loras, this.#options.fingerprint);
+      return unmatched;
     });
   }
 

@@ -17,6 +17,8 @@ import { openModelFolder } from "./open_model.ts";
 import type { OpenFolderOptions } from "./open_model.ts";
 import { localFolder, type ModelFolder } from "../weights/model_folder.ts";
 import { resolveModel, type ResolveModelOptions } from "../hub/mod.ts";
+import { fingerprint } from "./_fingerprint.ts";
+import { KEPT, originOf } from "./_origin.ts";
 import { decodePicture } from "./decode_picture.ts";
 import { encodeGenerated } from "./encode_generated.ts";
 import { mini, MINI_DEFAULTS } from "./mini.ts";
@@ -42,24 +44,6 @@ const backends = { auto, webgpu, native, wasm } as const;
 /** A backend's name. */
 export type BackendName = "auto" | "webgpu" | "native" | "wasm";
 
-/** All names of {@linkcode CreatePipelineOptions}; a missing or a further one does not type-check. */
-const createOptions: Readonly<Record<keyof CreatePipelineOptions, true>> = {
-  model: true,
-  backend: true,
-  hub: true,
-  keep: true,
-  dtype: true,
-  variant: true,
-  vae: true,
-  tile: true,
-  tokenizer: true,
-  predictionType: true,
-  checkpoint: true,
-  inversions: true,
-  loraPorts: true,
-  family: true,
-};
-
 function backendCalled(name: string): Backend {
   if (Object.hasOwn(backends, name)) return backends[name as BackendName]();
   throw new TypeError(
@@ -81,12 +65,13 @@ function backendCalled(name: string): Backend {
  * ```
  */
 export async function createPipeline(options: CreatePipelineOptions = {}): Promise<Pipeline> {
-  checkOptions(options, { action: "create a pipeline", known: Object.keys(createOptions) });
+  checkOptions(options, { action: "create a pipeline", known: Object.keys(KEPT) });
   const { model, keep, ...rest } = options;
   return new Pipeline(await openModel(model, rest), {
     createSampler,
     decodeImage: decodePicture,
     encodeImage: encodeGenerated,
+    fingerprint,
     ...keep !== undefined && { keep },
   });
 }
@@ -105,7 +90,8 @@ export async function openModel(
   const { backend: chosen = "auto", hub: _, ...rest } = options;
   const backend = typeof chosen === "string" ? backendCalled(chosen) : chosen;
   const opened = await openModelFolder(folder, { backend, ...rest });
-  return model === "mini" ? { ...opened, ...MINI_DEFAULTS } : opened;
+  const origin = await originOf(model, options);
+  return { ...opened, ...model === "mini" && MINI_DEFAULTS, origin };
 }
 
 /** A folder or file here comes before a name on a hub. */

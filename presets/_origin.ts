@@ -1,0 +1,84 @@
+/** What a picture's record says of how its model was opened. */
+import type { ModelOrigin } from "../core/picture_sources.ts";
+import type { CreatePipelineOptions } from "./create_pipeline.ts";
+import { sizeOnDisk } from "./_fingerprint.ts";
+
+/**
+ * How each option is kept: as JSON; by its name, where it is one; in words of its own; not at all, since a file
+ * cannot hold it; or not, since it changes no pixel. A missing or a further option does not type-check.
+ */
+export const KEPT: Readonly<
+  Record<keyof CreatePipelineOptions, "json" | "name" | "own" | "lacking" | "nothing">
+> = {
+  model: "own",
+  backend: "own",
+  hub: "own",
+  keep: "nothing",
+  dtype: "json",
+  variant: "json",
+  vae: "name",
+  tile: "json",
+  tokenizer: "lacking",
+  predictionType: "json",
+  checkpoint: "json",
+  inversions: "lacking",
+  loraPorts: "json",
+  family: "name",
+};
+
+/** The origin of a model that was opened with these options. */
+export async function originOf(
+  model: CreatePipelineOptions["model"],
+  options: Omit<CreatePipelineOptions, "model">,
+): Promise<ModelOrigin> {
+  const kept: Record<string, unknown> = {};
+  const lacks: string[] = [];
+  for (const [option, value] of Object.entries(options)) {
+    const how = KEPT[option as keyof CreatePipelineOptions];
+    if (value === undefined) continue;
+    if (how === "json" || how === "name" && typeof value === "string") kept[option] = value;
+    else if (how === "lacking" || how === "name") lacks.push(option);
+  }
+  const { revision } = options.hub ?? {};
+  if (revision !== undefined) kept["hub"] = { revision }; // not the mirror, nor the token
+  if (typeof model !== "string") return { options: kept, lacks: ["model", ...lacks] };
+  const bytes = model === "mini" ? undefined : await sizeOnDisk(model);
+  return { source: model, ...bytes !== undefined && { bytes }, options: kept, lacks };
+}
+
+/** What a recorded value must be; the others are no options of a record. */
+const kinds: Readonly<Partial<Record<keyof CreatePipelineOptions, "string" | "number" | "object">>> = {
+  dtype: "string",
+  variant: "string",
+  vae: "string",
+  tile: "number",
+  predictionType: "string",
+  checkpoint: "object",
+  loraPorts: "object",
+  family: "string",
+};
+
+/**
+ * Options out of a picture's file: those that a record keeps, of their kinds. Where a model comes from is not among
+ * them, but for its revision: a stranger's picture names no mirror.
+ *
+ * @throws {TypeError} If there is another, or one of another kind.
+ */
+export function recordedOptions(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(options).map(([option, value]) => {
+      if (option === "hub") {
+        const { revision } = typeof value === "object" && value !== null
+          ? value as { revision?: unknown }
+          : {};
+        if (typeof revision === "string") return [option, { revision }];
+      }
+      const kind = Object.hasOwn(kinds, option) ? kinds[option as keyof CreatePipelineOptions] : undefined;
+      if (kind !== undefined && typeof value === kind && value !== null) return [option, value];
+      throw new TypeError(
+        `Cannot make the picture again: it was opened with ${option}: ${JSON.stringify(value)}, expected ` +
+          `${Object.keys(kinds).join(", ")} or hub as our records have them.`,
+      );
+    }),
+  );
+}
