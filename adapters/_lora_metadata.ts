@@ -2,13 +2,15 @@
  * Rank and alpha as PEFT's configuration gives them, which diffusers writes to the header's `lora_adapter_metadata`:
  * `{"unet.r": 16, "unet.lora_alpha": 8, "unet.alpha_pattern": {"mid_block.…to_q": 4}, "text_encoder.r": …}`.
  */
-import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
+import { WeightsError } from "../core/errors.ts";
 import type { LoraTarget } from "./lora.ts";
 
 /** What the metadata say of one network's layers. */
 export interface AdapterSettings {
   /** The alpha of a module; `undefined` where none is given. */
   alpha(module: string): number | undefined;
+  /** The rank of a module; `undefined` where none is given. */
+  rank(module: string): number | undefined;
   /** Whether the scale is alpha / √rank (Kalajdzievski 2023, "rsLoRA") in place of alpha / rank. */
   readonly rankStabilised: boolean;
 }
@@ -17,7 +19,6 @@ export interface AdapterSettings {
  * Reads the settings of both networks.
  *
  * @throws {WeightsError} If the entry is not JSON.
- * @throws {UnsupportedModelError} If it asks for DoRA.
  */
 export function readAdapterSettings(
   metadata: Readonly<Record<string, string>>,
@@ -30,18 +31,16 @@ type Json = Readonly<Record<string, unknown>>;
 
 function settings(all: Json, prefix: string): AdapterSettings {
   const field = (name: string) => all[`${prefix}.${name}`] ?? all[name];
-  if (field("use_dora") === true) {
-    throw new UnsupportedModelError("Cannot load LoRA: its metadata say DoRA, expected LoRA, LoCon or LoHa.");
-  }
-  const common = asNumber(field("lora_alpha"));
-  const pattern = field("alpha_pattern");
-  const patterns = isRecord(pattern) ? Object.entries(pattern) : [];
+  /** A number for all modules, and those of modules whose path ends so. */
+  const numbers = (common: unknown, pattern: unknown) => (module: string) => {
+    const own = Object.entries(isRecord(pattern) ? pattern : {})
+      .find(([end]) => module === end || module.endsWith(`.${end}`));
+    return asNumber(own === undefined ? common : own[1]);
+  };
   return {
-    alpha(module) {
-      // A pattern is the end of a module's path.
-      const own = patterns.find(([end]) => module === end || module.endsWith(`.${end}`));
-      return own === undefined ? common : asNumber(own[1]);
-    },
+    // PEFT's LoHa and LoKr say `alpha`, its LoRA `lora_alpha`.
+    alpha: numbers(field("lora_alpha") ?? field("alpha"), field("alpha_pattern")),
+    rank: numbers(field("r"), field("rank_pattern")),
     rankStabilised: field("use_rslora") === true,
   };
 }
