@@ -30,8 +30,3 @@ export function activeLayers(loras: readonly ActiveLora[], target: LoraTarget): 
   }
   return active;
 }
-
-/** The rank of a layer; of a LoHa, the larger one of its two products. */
-export function rankOf({ products }: LoraLayer): number {
-  return Math.max(...products.map(({ down }) => down.shape[0]!));
-}

@@ -5,18 +5,17 @@
 import { WeightsError } from "../core/errors.ts";
 import { sizeOf } from "../core/tensor.ts";
 import type { Weights } from "../weights/weights.ts";
-import type { Role } from "./_lora_keys.ts";
 import type { LoraModules } from "./lora_modules.ts";
 
 /** Refuses a LoRA whose text width is not the model's, or that is for a transformer. */
 export function checkArchitecture(
   file: Weights,
-  groups: ReadonlyMap<string, ReadonlyMap<Role, string>>,
+  groups: ReadonlyMap<string, ReadonlyMap<string, string>>,
   { unet }: LoraModules,
 ): void {
   const width = textWidth(unet ?? new Map());
   for (const [stem, keys] of groups) {
-    if (/^(lora_)?transformer[._]/.test(stem)) {
+    if (/^(lora_)?transformer[._](?!text_model)/.test(stem)) {
       throw new WeightsError(
         `Cannot load LoRA: key "${[...keys.values()][0]}" is for a transformer, expected a UNet.`,
       );

@@ -2,7 +2,7 @@
  * Rank and alpha as PEFT's configuration gives them, which diffusers writes to the header's `lora_adapter_metadata`:
  * `{"unet.r": 16, "unet.lora_alpha": 8, "unet.alpha_pattern": {"mid_block.…to_q": 4}, "text_encoder.r": …}`.
  */
-import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
+import { WeightsError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { LoraTarget } from "./lora.ts";
 
@@ -10,6 +10,8 @@ import type { LoraTarget } from "./lora.ts";
 export interface AdapterSettings {
   /** The alpha of a module; `undefined` where none is given. */
   alpha(module: string): number | undefined;
+  /** The rank of a module; `undefined` where none is given. */
+  rank(module: string): number | undefined;
   /** Whether the scale is alpha / √rank (Kalajdzievski 2023, "rsLoRA") in place of alpha / rank. */
   readonly rankStabilised: boolean;
 }
@@ -18,7 +20,6 @@ export interface AdapterSettings {
  * Reads the settings of both networks.
  *
  * @throws {WeightsError} If the entry is not JSON.
- * @throws {UnsupportedModelError} If it asks for DoRA.
  */
 export function readAdapterSettings(
   metadata: Readonly<Record<string, string>>,
@@ -29,18 +30,16 @@ export function readAdapterSettings(
 
 function settings(all: Json, prefix: string): AdapterSettings {
   const field = (name: string) => all[`${prefix}.${name}`] ?? all[name];
-  if (field("use_dora") === true) {
-    throw new UnsupportedModelError("Cannot load LoRA: its metadata say DoRA, expected LoRA, LoCon or LoHa.");
-  }
-  const common = asNumber(field("lora_alpha"));
-  const pattern = field("alpha_pattern");
-  const patterns = isRecord(pattern) ? Object.entries(pattern) : [];
+  /** A number for all modules, and those of modules whose path ends so. */
+  const numbers = (common: unknown, pattern: unknown) => (module: string) => {
+    const own = Object.entries(isRecord(pattern) ? pattern : {})
+      .find(([end]) => module === end || module.endsWith(`.${end}`));
+    return asNumber(own === undefined ? common : own[1]);
+  };
   return {
-    alpha(module) {
-      // A pattern is the end of a module's path.
-      const own = patterns.find(([end]) => module === end || module.endsWith(`.${end}`));
-      return own === undefined ? common : asNumber(own[1]);
-    },
+    // PEFT's LoHa and LoKr say `alpha`, its LoRA `lora_alpha`.
+    alpha: numbers(field("lora_alpha") ?? field("alpha"), field("alpha_pattern")),
+    rank: numbers(field("r"), field("rank_pattern")),
     rankStabilised: field("use_rslora") === true,
   };
 }

@@ -9,37 +9,101 @@ export interface Place {
   readonly module: string;
 }
 
+/** How a network's modules are spelled: every prefix before every name of a path. */
+interface Conventions {
+  /** Before paths with dots. */
+  readonly dotted: readonly string[];
+  /** Before paths with underscores. */
+  readonly underscored: readonly string[];
+  /** All names of a module's path, the model's own first. */
+  names(module: string): readonly string[];
+}
+
 /** Every spelling of every module: what stands before `.lora_down.weight` and the like in a file. */
 export function spellings(modules: LoraModules): Map<string, Place> {
   const places = new Map<string, Place>();
-  for (const target of ["unet", "textEncoder"] as const) {
+  for (const target of ["textEncoder", "unet"] as const) { // the UNet's own names win where both have one
     const paths = [...modules[target]?.keys() ?? []];
-    const original = target === "unet" ? sgmNames(paths) : new Map<string, string>();
+    const { dotted, underscored, names } = target === "unet" ? unetConventions(paths) : textConventions;
     for (const module of paths) {
-      for (const spelling of spell(target, module, original.get(module))) {
-        places.set(spelling, { target, module });
+      const own = names(module);
+      for (const prefix of dotted) for (const name of own) places.set(prefix + name, { target, module });
+      for (const prefix of underscored) {
+        for (const name of own) places.set(prefix + name.replaceAll(".", "_"), { target, module });
       }
     }
   }
   return places;
 }
 
-function spell(target: LoraTarget, module: string, original: string | undefined): string[] {
-  const [prefix, kohya] = target === "unet" ? ["unet.", "lora_unet_"] : ["text_encoder.", "lora_te_"];
-  const dotted = [module, ...processorName(module)];
-  // The text model's own name is left out by some versions of its library.
-  if (module.startsWith("text_model.")) dotted.push(module.slice("text_model.".length));
-  return [
-    ...dotted.map((name) => prefix + name), // diffusers, PEFT
-    ...dotted, // the same, saved for one network only
-    `base_model.model.${module}`, // PEFT by itself
-    kohya + underscored(module),
-    ...original === undefined ? [] : [kohya + underscored(original)],
-  ];
+function unetConventions(paths: readonly string[]): Conventions {
+  const original = sgmNames(paths);
+  return {
+    dotted: [
+      "unet.", // diffusers, PEFT, OneTrainer
+      "", // the same, saved for one network only
+      "base_model.model.", // PEFT by itself
+      "base_model.model.unet.",
+      "unet.base_model.model.",
+      "diffusion_model.", // ComfyUI
+      "model.diffusion_model.",
+    ],
+    underscored: ["lora_unet_", "lycoris_", "diffusion_model_"], // kohya, LyCORIS, A1111
+    names: (module) => [
+      ...original.has(module) ? [original.get(module)!] : [],
+      ...processorNames(module),
+      module,
+    ],
+  };
 }
 
+const textConventions: Conventions = {
+  dotted: [
+    "text_encoder.",
+    "",
+    "base_model.model.",
+    "base_model.model.text_encoder.",
+    "text_encoder.base_model.model.",
+    "text_encoders.clip_l.transformer.", // ComfyUI
+    "text_encoders.clip_l.",
+    "clip_l.transformer.",
+    "clip_l.",
+    "cond_stage_model.transformer.", // original checkpoints
+  ],
+  underscored: [
+    "lora_te_",
+    "lora_te1_", // of tools that count from one even where there is one
+    "transformer_", // A1111, which numbers text encoders from zero
+    "0_transformer_",
+    "lora_te_transformer_",
+    "lora_te_0_transformer_",
+  ],
+  names(module) {
+    // The text model's own name is left out by some versions of its library.
+    const own = module.startsWith("text_model.") ? [module, module.slice("text_model.".length)] : [module];
+    const [, layer, inside] = module.match(/^text_model\.encoder\.layers\.(\d+)\.(.+)$/) ?? [];
+    const open = openClip.get(inside ?? "");
+    return [
+      ...open === undefined
+        ? []
+        : [`resblocks.${layer}.${open}`, `model.transformer.resblocks.${layer}.${open}`],
+      ...own.flatMap(processorNames),
+      ...own,
+    ];
+  },
+};
+
+/** Modules of a text layer in OpenCLIP, whose names text encoders of 2.x keep in original files. */
+const openClip: ReadonlyMap<string, string> = new Map([
+  ["self_attn.out_proj", "attn.out_proj"],
+  ["mlp.fc1", "mlp.c_fc"],
+  ["mlp.fc2", "mlp.c_proj"],
+  ["layer_norm1", "ln_1"],
+  ["layer_norm2", "ln_2"],
+]);
+
 /** Until 2023 diffusers kept the factors of an attention's projections in its "processor". */
-function processorName(module: string): string[] {
+function processorNames(module: string): string[] {
   for (const [projection, name] of projections) {
     if (!module.endsWith(projection)) continue;
     const attention = module.slice(0, -projection.length);
@@ -58,7 +122,3 @@ const projections: readonly (readonly [string, string])[] = [
   [".v_proj", "to_v_lora"],
   [".out_proj", "to_out_lora"],
 ];
-
-function underscored(path: string): string {
-  return path.replaceAll(".", "_");
-}

@@ -1,7 +1,6 @@
 /** Small products of matrices, on the host. Sums are in float64. */
 import { sizeOf, type Tensor } from "../core/tensor.ts";
-import type { ActiveLayer } from "./_active_layers.ts";
-import type { LowRankProduct } from "./lora.ts";
+import type { LowRankProduct, ModuleChange } from "./weight_adapter.ts";
 
 /** The transpose of a matrix. */
 export function transposed({ data, shape: [rows = 0, columns = 0] }: Tensor): Tensor {
@@ -36,22 +35,34 @@ export function expandTucker(core: Tensor, inner: Tensor): Tensor {
   return { data: Float32Array.from(sums), shape: [p, n * k] };
 }
 
-/** Adds ΔW of all layers to a weight, in place; `weight` is `[out, …]`, row-major. */
-export function addChanges(weight: Float32Array, layers: readonly ActiveLayer[]): void {
-  for (const { products, scale } of layers) {
-    const [outputs, columns] = [products[0]!.up.shape[0]!, products[0]!.down.shape[1]!];
-    const rows = products.map(() => new Float64Array(columns));
-    for (let output = 0; output < outputs; output++) {
-      products.forEach((product, i) => productRow(product, output, rows[i]!));
-      const [first, second] = rows as [Float64Array, Float64Array?];
-      const offset = output * columns;
-      if (second === undefined) {
-        for (let i = 0; i < columns; i++) weight[offset + i]! += scale * first[i]!;
-      } else {
-        for (let i = 0; i < columns; i++) weight[offset + i]! += scale * first[i]! * second[i]!;
-      }
-    }
+/** Adds scale · ΔW of all changes to a weight, in place; `weight` is `[out, …]`, row-major. */
+export function addChanges(weight: Float32Array, changes: readonly ModuleChange[]): void {
+  const original = changes.some(({ delta }) => delta !== undefined) ? weight.slice() : weight;
+  for (const change of changes) addChange(weight, original, change);
+}
+
+/** Adds one; `original` is the weight without any. */
+export function addChange(
+  weight: Float32Array,
+  original: Float32Array,
+  { lowRank, delta, scale }: ModuleChange,
+): void {
+  delta?.(original).forEach((value, i) => weight[i]! += scale * value);
+  if (lowRank === undefined) return;
+  const [outputs, columns] = [lowRank.up.shape[0]!, lowRank.down.shape[1]!];
+  const row = new Float64Array(columns);
+  for (let output = 0; output < outputs; output++) {
+    productRow(lowRank, output, row);
+    const offset = output * columns;
+    for (let i = 0; i < columns; i++) weight[offset + i]! += scale * row[i]!;
   }
+}
+
+/** A product written out, `[out, in·k·k]`. */
+export function productOf(product: LowRankProduct): Float32Array {
+  const result = new Float32Array(product.up.shape[0]! * product.down.shape[1]!);
+  addChange(result, result, { scale: 1, lowRank: product });
+  return result;
 }
 
 /** One row of `up · down`, four ranks at a time: the row is read and written a quarter as often. */

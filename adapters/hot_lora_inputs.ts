@@ -5,9 +5,10 @@
  */
 import { UnsupportedModelError } from "../core/errors.ts";
 import { sizeOf, type Tensor } from "../core/tensor.ts";
-import { type ActiveLayer, activeLayers, rankOf } from "./_active_layers.ts";
+import { type ActiveLayer, activeLayers } from "./_active_layers.ts";
 import { downModule, portName } from "./_port_name.ts";
 import type { ActiveLora, LoraTarget } from "./lora.ts";
+import type { LowRankProduct } from "./weight_adapter.ts";
 
 /** An input of a program: a runner's port, or a graph's input. */
 export interface LoraPort {
@@ -24,7 +25,8 @@ export interface LoraPort {
  * @param ports The program's inputs, see {@linkcode loraHook}. For a text encoder that skips its last layers give
  * those of the whole one, and leave out the values that it has no port for.
  * @param target Which network it is.
- * @throws {UnsupportedModelError} If a LoRA changes a module without a port, or is a LoHa: merge it instead.
+ * @throws {UnsupportedModelError} If a LoRA changes a module without a port, or is no product of two factors (LoHa,
+ * LoKr, DoRA, full differences, biases): merge it instead.
  * @throws {RangeError} If the ranks of a module's LoRAs add up to more than the ports hold.
  *
  * @example
@@ -72,32 +74,43 @@ function joinFactors(
   const [columns, outputs] = [sizeOf(downShape) / rank, sizeOf(upShape) / rank];
   const down = new Float32Array(sizeOf(downShape));
   const up = new Float32Array(sizeOf(upShape));
-  checkLayers(module, layers, rank);
   let first = 0;
-  for (const layer of layers) {
-    const { products: [product], scale } = layer;
-    for (let r = 0; r < rankOf(layer); r++, first++) {
+  for (
+    const { up: { data: left }, down: { data: right, shape: [own = 0] }, scale } of products(
+      module,
+      layers,
+      rank,
+    )
+  ) {
+    for (let r = 0; r < own; r++, first++) {
       for (let i = 0; i < columns; i++) {
-        down[linear ? i * rank + first : first * columns + i] = product!.down.data[r * columns + i]!;
+        down[linear ? i * rank + first : first * columns + i] = right[r * columns + i]!;
       }
       for (let o = 0; o < outputs; o++) {
-        up[linear ? first * outputs + o : o * rank + first] = scale *
-          product!.up.data[o * rankOf(layer) + r]!;
+        up[linear ? first * outputs + o : o * rank + first] = scale * left[o * own + r]!;
       }
     }
   }
   return [{ data: down, shape: downShape }, { data: up, shape: upShape }];
 }
 
-function checkLayers(module: string, layers: readonly ActiveLayer[], rank: number): void {
-  if (layers.some(({ kind }) => kind === "loha")) {
+/** What ports can hold: products whose ranks fit. */
+function products(
+  module: string,
+  layers: readonly ActiveLayer[],
+  rank: number,
+): (LowRankProduct & { readonly scale: number })[] {
+  const found = layers.map(({ lowRank, delta, bias, kind, scale }) => {
+    if (lowRank !== undefined && delta === undefined && bias === undefined) return { ...lowRank, scale };
     throw new UnsupportedModelError(
-      `Cannot set LoRA: its layer "${module}" is a LoHa, which ports cannot hold. Merge it instead.`,
+      `Cannot set LoRA: its layer "${module}" is a ${
+        lowRank === undefined ? kind : `${kind} with a bias`
+      }, which ports cannot hold. Merge it instead.`,
     );
-  }
-  const ranks = layers.map(rankOf);
+  });
+  const ranks = found.map(({ down }) => down.shape[0]!);
   const total = ranks.reduce((sum, own) => sum + own, 0);
-  if (total <= rank) return;
+  if (total <= rank) return found;
   throw new RangeError(
     `Cannot set LoRA: the ranks at "${module}" are ${ranks.join(" + ")} = ${total}, ` +
       `but the ports hold ${rank}. Load the model with ports of rank ${total}, or merge.`,

@@ -3,36 +3,19 @@
  *
  * @module
  */
-import type { Tensor } from "../core/tensor.ts";
+import type { ModuleChange } from "./weight_adapter.ts";
 
 /** The network that a layer of a LoRA changes. */
 export type LoraTarget = "unet" | "textEncoder";
 
-/** A matrix `up · down` of the shape of a weight, seen as `[out, in]` or, for a convolution, `[out, in·k·k]`. */
-export interface LowRankProduct {
-  /** `[out, rank]`. */
-  readonly up: Tensor;
-  /** `[rank, in]` or `[rank, in·k·k]`. */
-  readonly down: Tensor;
-}
-
-/**
- * The change of one weight, W' = W + s · ΔW, s being the user's scale:
- *
- * - `lora`: ΔW = scale · up · down;
- * - `loha` (Hyeon-Woo et al. 2021, "FedPara", proposition 1): ΔW = scale · (up₁ · down₁) ⊙ (up₂ · down₂).
- */
-export interface LoraLayer {
+/** The change of one module by one file. */
+export interface LoraLayer extends ModuleChange {
   /** The network. */
   readonly target: LoraTarget;
   /** Path of the module in its network, as `mid_block.resnets.0.conv1`; its weight is `<module>.weight`. */
   readonly module: string;
-  /** How the products make ΔW. */
-  readonly kind: "lora" | "loha";
-  /** One product for `lora`, two for `loha`. */
-  readonly products: readonly LowRankProduct[];
-  /** alpha / rank; 1 where the file gives no alpha. */
-  readonly scale: number;
+  /** The kind of adapter, as {@linkcode WeightAdapter.kind} has it. */
+  readonly kind: string;
 }
 
 /** A LoRA in memory, with its keys resolved to the modules of a model. */

@@ -1,12 +1,16 @@
 /**
- * What a LoRA may change: the linear layers and convolutions of a network.
+ * What a LoRA may change: every module of a network with a weight. Factors are for linear layers and convolutions;
+ * normalisations have full differences.
  *
  * @module
  */
-import type { Graph, WeightValue } from "../graph/graph.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { LoraTarget } from "./lora.ts";
 
-/** Shapes of the weights, as the model's file has them, by module path: `[out, in]` or `[out, in, k, k]`. */
+/**
+ * Shapes of the weights, as the model's file has them, by module path: `[out, in]` or `[out, in, k, k]`, of
+ * normalisations `[out]`.
+ */
 export type ModuleShapes = ReadonlyMap<string, readonly number[]>;
 
 /** The modules of the networks that a LoRA may change; a network that is absent has none. */
@@ -28,13 +32,8 @@ export type LoraModules = Readonly<Partial<Record<LoraTarget, ModuleShapes>>>;
  * console.log(loraModules(graph).get("conv_in")); // [ 32, 4, 3, 3 ]
  * ```
  */
-export function loraModules({ nodes, weights }: Graph): ModuleShapes {
-  const byName = new Map<string, WeightValue>(weights.map((weight) => [weight.name, weight]));
-  const shapes = new Map<string, readonly number[]>();
-  for (const { operator, inputs } of nodes) {
-    if (operator !== "linear" && operator !== "conv2d") continue;
-    const weight = byName.get(inputs[1]!.name);
-    if (weight !== undefined) shapes.set(weight.key.slice(0, -".weight".length), weight.stored);
-  }
-  return shapes;
+export function loraModules({ weights }: Graph): ModuleShapes {
+  const end = ".weight";
+  const changed = weights.filter(({ key }) => key.endsWith(end));
+  return new Map(changed.map(({ key, stored }) => [key.slice(0, -end.length), stored]));
 }

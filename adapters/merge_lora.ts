@@ -33,8 +33,7 @@ export function mergeLora(weights: Weights, target: LoraTarget, loras: readonly 
   const plain = dequantised(weights);
   const computed = new Map<string, ComputedTensor>();
   const dropped = new Set<string>();
-  for (const [module, layers] of activeLayers(loras, target)) {
-    const key = `${module}.weight`;
+  const change = (key: string, add: (values: Float32Array) => void) => {
     const info = weights.info(key);
     if (info === undefined) {
       throw new WeightsError(`Cannot merge LoRA: it changes "${key}", but the model has no such weight.`);
@@ -45,12 +44,22 @@ export function mergeLora(weights: Weights, target: LoraTarget, loras: readonly 
       dtype: narrow ? "F16" : "F32",
       shape: info.shape,
       async read() {
-        const weight = await readFloat32(plain, key);
-        addChanges(weight, layers);
-        const { buffer, byteOffset, byteLength } = narrow ? toFloat16(weight) : weight;
+        const values = await readFloat32(plain, key);
+        add(values);
+        const { buffer, byteOffset, byteLength } = narrow ? toFloat16(values) : values;
         return new Uint8Array(buffer, byteOffset, byteLength);
       },
     });
+  };
+  for (const [module, layers] of activeLayers(loras, target)) {
+    const weighted = layers.filter(({ lowRank, delta }) => lowRank !== undefined || delta !== undefined);
+    const biased = layers.filter(({ bias }) => bias !== undefined);
+    if (weighted.length > 0) change(`${module}.weight`, (weight) => addChanges(weight, weighted));
+    if (biased.length > 0) {
+      change(`${module}.bias`, (values) => {
+        for (const { bias, scale } of biased) bias!.forEach((value, i) => values[i]! += scale * value);
+      });
+    }
   }
   return overrideWeights(without(weights, dropped), computed);
 }

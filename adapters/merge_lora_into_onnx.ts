@@ -63,6 +63,11 @@ export function mergeLoraIntoOnnx(onnx: OnnxModel, target: LoraTarget, loras: re
         `Cannot merge LoRA: the ONNX model has no weight that can be told to be "${module}".`,
       );
     }
+    if (layers.some(({ bias }) => bias !== undefined)) {
+      throw new UnsupportedModelError(
+        `Cannot merge LoRA: it changes the bias of "${module}", which is not told in ONNX models, expected weights alone.`,
+      );
+    }
     return { weight, layers, bytes: bytesOf(weight.tensor, onnx), dtype: dtypeOf(weight.tensor) };
   });
   for (const { weight, layers, bytes, dtype } of changes) {

@@ -57,7 +57,7 @@ Deno.test("a float16 weight is rounded once, after the merge", () => {
     down: { data: Float32Array.of(10, 20, 30), shape: [1, 3] },
   };
   const lora: Lora = {
-    layers: [{ target: "unet", module: "mid_block.to_q", kind: "lora", products: [product], scale: 1 }],
+    layers: [{ target: "unet", module: "mid_block.to_q", kind: "LoRA", lowRank: product, scale: 1 }],
     unmatched: [],
   };
   mergeLoraIntoOnnx({ model }, "unet", [{ lora }]);

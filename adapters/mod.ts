@@ -26,4 +26,6 @@ export * from "./lora_modules.ts";
 export * from "./merge_lora.ts";
 export * from "./merge_lora_into_onnx.ts";
 export * from "./model_loras.ts";
+export * from "./open_lora_file.ts";
 export * from "./read_lora.ts";
+export type * from "./weight_adapter.ts";

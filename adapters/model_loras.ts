@@ -7,7 +7,6 @@ import type { LoraInput } from "../core/model.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { LayerHook } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
-import { openSafetensors } from "../weights/safetensors.ts";
 import type { Weights } from "../weights/weights.ts";
 import { activeLayers } from "./_active_layers.ts";
 import { hotLoraInputs, type LoraPort } from "./hot_lora_inputs.ts";
@@ -15,7 +14,9 @@ import type { ActiveLora, Lora, LoraTarget } from "./lora.ts";
 import { loraHook, type LoraPorts } from "./lora_hook.ts";
 import { loraModules } from "./lora_modules.ts";
 import { mergeLora } from "./merge_lora.ts";
+import { openLoraFile } from "./open_lora_file.ts";
 import { readLora } from "./read_lora.ts";
+import type { WeightAdapter } from "./weight_adapter.ts";
 
 /** Writes the whole graphs of a model's networks, with ports where a hook is given. */
 export type LoraNetworks = Readonly<Record<LoraTarget, (hook?: LayerHook) => Graph>>;
@@ -55,8 +56,10 @@ export interface ModelLoras {
 export interface ModelLorasOptions {
   /** Which ports the networks have; without them LoRAs are merged. */
   readonly ports?: LoraPorts | undefined;
-  /** How a file is opened. @default {openSafetensors} */
+  /** How a file is opened. @default {openLoraFile} */
   readonly open?: LoraFileOpener;
+  /** Kinds of adapters beside those that are known. @default {[]} */
+  readonly adapters?: readonly WeightAdapter[] | undefined;
 }
 
 const targets = ["unet", "textEncoder"] as const;
@@ -76,7 +79,7 @@ const targets = ["unet", "textEncoder"] as const;
  */
 export function modelLoras(
   networks: LoraNetworks,
-  { ports, open = openSafetensors }: ModelLorasOptions = {},
+  { ports, open = openLoraFile, adapters = [] }: ModelLorasOptions = {},
 ): ModelLoras {
   const modules = { unet: loraModules(networks.unet()), textEncoder: loraModules(networks.textEncoder()) };
   const hook = ports && loraHook(ports);
@@ -117,7 +120,7 @@ export function modelLoras(
 
   async function openLora(source: LoraInput["source"], strict: boolean): Promise<Lora> {
     await using file = await open(source);
-    return await readLora(file, modules, { strict });
+    return await readLora(file, modules, { strict, adapters });
   }
 }
 

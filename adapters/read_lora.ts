@@ -1,18 +1,20 @@
 /**
- * Reads LoRA files of every common kind for Stable Diffusion 1.x and 2.x: kohya and LyCORIS (LoCon, LoHa), PEFT,
- * diffusers old and new. Which modules there are comes from the model, never from the file.
+ * Reads LoRA files of every common kind for Stable Diffusion 1.x and 2.x, however their tools spell its modules: LoRA,
+ * LoCon, LoHa, LoKr, DoRA and full differences. Which modules there are comes from the model, never from the file.
  *
  * @module
  */
 import { WeightsError } from "../core/errors.ts";
 import type { Weights } from "../weights/weights.ts";
 import { checkArchitecture } from "./_architecture.ts";
-import { parseKey, type Role } from "./_lora_keys.ts";
+import { parseKey } from "./_lora_keys.ts";
 import { readAdapterSettings } from "./_lora_metadata.ts";
 import { spellings } from "./_lora_names.ts";
-import { readLayer } from "./_read_layer.ts";
+import { readLayers } from "./_read_layer.ts";
+import { adapterKinds } from "./kinds/mod.ts";
 import type { Lora, LoraLayer } from "./lora.ts";
 import type { LoraModules } from "./lora_modules.ts";
+import type { WeightAdapter } from "./weight_adapter.ts";
 
 /** A file of tensors with, perhaps, the metadata of its header. */
 export interface LoraFile extends Weights {
@@ -24,6 +26,8 @@ export interface LoraFile extends Weights {
 export interface ReadLoraOptions {
   /** Whether keys that belong to no module of the model are an error, or a list in the result. @default {true} */
   readonly strict?: boolean;
+  /** Kinds of adapters beside those that are known; they are asked first. @default {[]} */
+  readonly adapters?: readonly WeightAdapter[];
 }
 
 /**
@@ -31,7 +35,7 @@ export interface ReadLoraOptions {
  *
  * @param modules What the model has, see {@linkcode loraModules}. A LoRA for the UNet alone may be read without the
  * text encoder's modules; the rest is unmatched then.
- * @throws {UnsupportedModelError} If the file holds an adapter of another kind (DoRA, LoKr, full differences, …).
+ * @throws {UnsupportedModelError} If the file holds an adapter of another kind (OFT, GLoRA, …).
  * @throws {WeightsError} If it was made for another architecture, has keys without a module, or has factors that do
  * not fit together, are missing, are not finite, or have rank 0 or alpha 0.
  *
@@ -47,17 +51,18 @@ export interface ReadLoraOptions {
 export async function readLora(
   file: LoraFile,
   modules: LoraModules,
-  { strict = true }: ReadLoraOptions = {},
+  { strict = true, adapters = [] }: ReadLoraOptions = {},
 ): Promise<Lora> {
-  const groups = new Map<string, Map<Role, string>>();
+  const kinds = adapterKinds(adapters);
+  const groups = new Map<string, Map<string, string>>();
   const unmatched: string[] = [];
   for (const key of file.names()) {
-    const parsed = parseKey(key);
+    const parsed = parseKey(key, kinds);
     if (parsed === undefined) {
       unmatched.push(key);
       continue;
     }
-    const group = groups.get(parsed.stem) ?? new Map<Role, string>();
+    const group = groups.get(parsed.stem) ?? new Map<string, string>();
     groups.set(parsed.stem, group.set(parsed.role, key));
   }
   checkArchitecture(file, groups, modules);
@@ -71,7 +76,8 @@ export async function readLora(
       continue;
     }
     const shape = modules[place.target]!.get(place.module)!;
-    layers.push(await readLayer(file, keys, { ...place, shape, settings: settings[place.target] }));
+    const context = { ...place, shape, settings: settings[place.target], kinds };
+    layers.push(...await readLayers(file, keys, context));
   }
   if (unmatched.length > 0 && (strict || layers.length === 0)) throw strangers(unmatched, layers);
   if (layers.length === 0) {

@@ -4,11 +4,13 @@ import {
   type LoraTarget,
   mergeLoraIntoOnnx,
   onnxModules,
+  openLoraFile,
   readLora,
+  type WeightAdapter,
 } from "../adapters/mod.ts";
 import type { OnnxSource } from "../backends/backend.ts";
 import type { LoraInput } from "../core/model.ts";
-import { openSafetensors } from "../weights/safetensors.ts";
+import type { OpenModelOptions } from "./open_options.ts";
 import type { Components } from "./components.ts";
 
 /** Which network a component is, for a LoRA. */
@@ -20,11 +22,13 @@ function targetOf(component: string): LoraTarget | undefined {
 /** The LoRAs in use, and how a network is loaded with them. */
 export class OnnxLoras {
   readonly #files: Components;
+  readonly #adapters: readonly WeightAdapter[];
   #active: readonly ActiveLora[] = [];
 
   /** Starts without any. */
-  constructor(files: Components) {
+  constructor(files: Components, { adapters = [] }: Pick<OpenModelOptions, "adapters"> = {}) {
     this.#files = files;
+    this.#adapters = adapters;
   }
 
   /** Reads and checks all files, then puts them in place of the present ones. */
@@ -36,8 +40,8 @@ export class OnnxLoras {
     const known = { unet: await modules("unet"), textEncoder: await modules("text_encoder") };
     const active: ActiveLora[] = [];
     for (const { source, scale = 1, strict = true } of inputs) {
-      await using file = await openSafetensors(source);
-      active.push({ lora: await readLora(file, known, { strict }), scale });
+      await using file = await openLoraFile(source);
+      active.push({ lora: await readLora(file, known, { strict, adapters: this.#adapters }), scale });
     }
     this.#active = active;
     return active.flatMap(({ lora }) => lora.unmatched);

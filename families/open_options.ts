@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { LoraPorts } from "../adapters/mod.ts";
+import type { LoraPorts, WeightAdapter } from "../adapters/mod.ts";
 import type { Backend, ComputeType } from "../backends/backend.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
@@ -37,4 +37,6 @@ export interface OpenModelOptions {
   readonly inversions?: readonly TextualInversion[];
   /** Loads the networks with ports, so that LoRAs are swapped without loading again. @default {none: they are merged} */
   readonly loraPorts?: LoraPorts;
+  /** Kinds of weight adapters beside those that are known, for files of LoRAs. @default {[]} */
+  readonly adapters?: readonly WeightAdapter[];
 }

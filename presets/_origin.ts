@@ -23,6 +23,7 @@ export const KEPT: Readonly<
   checkpoint: "json",
   inversions: "lacking",
   loraPorts: "json",
+  adapters: "lacking",
   family: "name",
 };
 

@@ -117,6 +117,7 @@ Deno.test("every option of createPipeline is in the record, or named there as no
     checkpoint: { vae: { norm_num_groups: 4 } },
     inversions: [{ token: "<cat>" }],
     loraPorts: { modules: "all", rank: 4 },
+    adapters: [],
     family: "Stable Diffusion",
   };
   for (const [name, how] of Object.entries(KEPT)) {

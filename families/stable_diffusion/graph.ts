@@ -48,7 +48,7 @@ export async function openGraphModel(files: Components, options: OpenModelOption
   const loras = modelLoras({
     unet: (hook) => unet(unetConfig, hook === undefined ? {} : { hook }),
     textEncoder: (hook) => clipText(textConfig, hook === undefined ? {} : { hook }),
-  }, { ports: loraPorts, open: modelLoraFiles(files) });
+  }, { ports: loraPorts, open: modelLoraFiles(files), adapters: options.adapters });
   const load = (weights: Weights) => (graph: Graph): Promise<Runner> =>
     backend.load({ kind: "graph", graph, weights }, { dtype });
   /** Quantised first: what a LoRA changes then stays in half precision. */

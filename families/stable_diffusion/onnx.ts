@@ -31,7 +31,7 @@ import { type AutoencoderSizes, autoencoderVae, readAutoencoder } from "../../pa
 export async function openOnnxModel(files: Components, options: OpenModelOptions): Promise<Model> {
   refuseOptions(files, options);
   const { backend, tile } = options;
-  const loras = new OnnxLoras(files);
+  const loras = new OnnxLoras(files, options);
   const load = async (role: string): Promise<Runner> => await backend.load(await loras.source(role));
   const sizes = readSizes(files);
   const { latentChannels, scale } = sizes;
