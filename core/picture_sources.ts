@@ -4,7 +4,7 @@
  * @module
  */
 import type { ReadOptions } from "./_pictures.ts";
-import type { Run } from "./generate_options.ts";
+import type { GenerateOptions, Run } from "./generate_options.ts";
 import type { Image } from "./image.ts";
 import type { LoraInput, Model } from "./model.ts";
 import type { ControlOptions } from "./parts.ts";
@@ -49,7 +49,7 @@ export interface PictureSources {
   /** Hash of the mask's pixels. */
   readonly mask?: string;
   /** How the run's rows were computed, where it is not the usual way. */
-  readonly run: Readonly<Partial<Pick<Run, "batchNoise" | "guidanceMode" | "batchSize">>>;
+  readonly run: Readonly<Partial<Pick<GenerateOptions, "batchNoise" | "guidanceMode" | "batchSize">>>;
   /** The caller's own notes. */
   readonly notes: Readonly<Record<string, string>>;
   /** Names of what was given and cannot be kept, as `latents`. */
