@@ -30,6 +30,8 @@ export interface Checkpoint extends AsyncDisposable {
   readonly textEncoder: CheckpointNetwork;
   /** What the UNet predicts; absent where nothing tells, as there are models of both kinds in 2.x. */
   readonly predictionType?: PredictionType;
+  /** Whether its noise schedule was rescaled so that its last level has no signal (Lin et al. 2024). */
+  readonly zeroTerminalSnr: boolean;
 }
 
 /** Fields of configs that shapes do not tell, for {@linkcode openCheckpoint} and {@linkcode splitCheckpoint}. */
@@ -77,7 +79,7 @@ export async function openCheckpoint(
  * @throws {UnsupportedModelError} If it is of another family, as SDXL or Flux.
  */
 export function splitCheckpoint(weights: CheckpointWeights, options: CheckpointOptions = {}): Checkpoint {
-  const { unet, vae, textEncoder, predictionType, layout } = inferCheckpointConfig(weights);
+  const { unet, vae, textEncoder, predictionType, zeroTerminalSnr, layout } = inferCheckpointConfig(weights);
   const lent: Weights = {
     names: () => weights.names(),
     info: (name) => weights.info(name),
@@ -92,6 +94,7 @@ export function splitCheckpoint(weights: CheckpointWeights, options: CheckpointO
       weights: renameWeights(lent, textNames(layout.text)),
     },
     ...predictionType !== undefined && { predictionType },
+    zeroTerminalSnr,
     [Symbol.asyncDispose]: () => weights[Symbol.asyncDispose](),
   };
 }

@@ -28,6 +28,8 @@ export interface CheckpointConfig {
   readonly textEncoder: ConfigJson;
   /** What the UNet predicts; absent where nothing tells, as there are models of both kinds in 2.x. */
   readonly predictionType?: PredictionType;
+  /** Whether its noise schedule was rescaled so that its last level has no signal. */
+  readonly zeroTerminalSnr: boolean;
   /** What the names of the tensors depend on. */
   readonly layout: { readonly unet: UnetLayout; readonly vae: VaeLayout; readonly text: TextLayout };
 }
@@ -58,7 +60,7 @@ export function inferCheckpointConfig(weights: CheckpointWeights): CheckpointCon
   const text = inferText(weights);
   const second = text.layout.kind === "openclip";
   const predictionType = inferPredictionType(weights) ?? (second ? undefined : "epsilon");
-  const sampleSize = second && predictionType === "v_prediction" ? 96 : 64;
+  const sampleSize = saidSize(weights) ?? (second && predictionType === "v_prediction" ? 96 : 64);
   const unet = inferUnet(weights, { wideHeads: second, sampleSize });
   const vae = inferVae(weights);
   return {
@@ -66,6 +68,7 @@ export function inferCheckpointConfig(weights: CheckpointWeights): CheckpointCon
     vae: vae.config,
     textEncoder: text.config,
     ...predictionType !== undefined && { predictionType },
+    zeroTerminalSnr: hasZeroTerminalSnr(weights),
     layout: { unet: unet.layout, vae: vae.layout, text: text.layout },
   };
 }
@@ -79,8 +82,23 @@ const otherFamilies: Readonly<Record<string, string>> = {
   "double_blocks.": "Flux",
 };
 
+/** Marker tensors of models whose noise is not that of Stable Diffusion, by what they say. */
+const otherNoise: readonly (readonly [RegExp, string])[] = [
+  [/^edm_(?:mean|std)$/, "EDM's noise levels with a mean and a deviation of latents"],
+  [/^edm_vpred\.sigma_(?:min|max)$/, "EDM's noise levels with v prediction"],
+];
+
 function refuseOtherFiles(weights: Weights): void {
   for (const name of weights.names()) {
+    const marked = otherNoise.find(([pattern]) => pattern.test(name));
+    if (marked !== undefined) {
+      throw new UnsupportedModelError(
+        `Cannot open checkpoint: its marker "${name}" says that it was trained with ${
+          marked[1]
+        }, expected Stable ` +
+          `Diffusion's own.`,
+      );
+    }
     const prefix = Object.keys(otherFamilies).find((prefix) => name.startsWith(prefix));
     if (prefix === undefined) continue;
     throw new UnsupportedModelError(
@@ -105,4 +123,16 @@ function inferPredictionType(weights: CheckpointWeights): PredictionType | undef
   if (metadata.ss_v_parameterization === "True" || weights.info("v_pred") !== undefined) {
     return "v_prediction";
   }
+}
+
+/** The marker tensor, or what kohya's trainer writes. */
+function hasZeroTerminalSnr(weights: CheckpointWeights): boolean {
+  return weights.info("ztsnr") !== undefined || weights.metadata?.["ss_zero_terminal_snr"] === "True";
+}
+
+/** Side of the latent, from ModelSpec's resolution in pixels; the networks here have an eighth of it. */
+function saidSize({ metadata = {} }: CheckpointWeights): number | undefined {
+  const [, width, height] = metadata["modelspec.resolution"]?.match(/^(\d{3,4})x(\d{3,4})$/) ?? [];
+  const side = Number(width);
+  return width !== undefined && width === height && side % 64 === 0 ? side / 8 : undefined;
 }
