@@ -13,7 +13,7 @@ import type { PromptSyntax } from "../core/parts.ts";
 import type { Sampler } from "../core/sampler.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { createSampler } from "../samplers/mod.ts";
-import { adapterOptions, readControls, readLoras } from "./adapters.ts";
+import { adapterOptions, promptLoras, readControls, readLoras } from "./adapters.ts";
 import { backendByName, dtypeByName } from "./choices.ts";
 import type { PictureRequest } from "../presets/records/request.ts";
 import { changesSince, NOTES, requestOf, warningsOf, wordsOf } from "./from_picture.ts";
@@ -71,7 +71,11 @@ export async function generate(args: string[]): Promise<void> {
     ...dtype !== undefined && { dtype: dtypeByName(dtype) },
     ...optional("variant", given.text("variant")),
   });
-  const loras = isGiven("lora") ? readLoras(given) : request?.options.loras ?? [];
+  const folder = given.text("lora-folder");
+  const own = folder === undefined || given.text("prompt-syntax") !== "weighted"
+    ? { prompt, loras: [] }
+    : await promptLoras(prompt, folder);
+  const loras = [...isGiven("lora") ? readLoras(given) : request?.options.loras ?? [], ...own.loras];
   if (loras.length > 0) await pipeline.setLoras(loras);
   const controls = await readControls(given, pipeline.model.size);
   const control = isGiven("control")
@@ -79,7 +83,7 @@ export async function generate(args: string[]): Promise<void> {
     : controls.map((control, i) => ({ ...request?.options.control?.[i], ...control }));
   const generation = await withProgress((onStep, signal) =>
     pipeline.generate({
-      prompt,
+      prompt: own.prompt,
       ...optional("guidanceMode", request?.options.guidanceMode),
       ...options,
       control,
