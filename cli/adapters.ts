@@ -17,6 +17,7 @@ const repeated = { type: "string", multiple: true } as const;
 export const adapterOptions: OptionTable = {
   "lora": repeated,
   "lora-folder": { type: "string" },
+  "lora-strict": { type: "boolean" },
   "control": repeated,
   "control-image": repeated,
   "control-scale": repeated,
@@ -25,12 +26,13 @@ export const adapterOptions: OptionTable = {
 
 /** LoRAs in the order given; the scale after the last colon is 1 where there is none. */
 export function readLoras(given: ParsedArguments): LoraInput[] {
+  const strict = given.flag("lora-strict");
   return given.texts("lora").map((word) => {
     const [, source, scale] = word.match(/^(.+):(-?[\d.]+)$/) ?? [undefined, word, "1"];
     if (Number.isNaN(Number(scale))) {
       throw new UsageError(`Cannot read --lora ${word}: expected FILE or FILE:scale.`);
     }
-    return { source: source!, scale: Number(scale) };
+    return { source: source!, scale: Number(scale), strict };
   });
 }
 
@@ -50,10 +52,13 @@ export async function promptLoras(
   });
   const files = entries.sort().map((entry) => entry.replaceAll("\\", "/"));
   const loras = found.map(({ name, scale, spelling }) => {
+    // As for --lora, a key that fits nothing is a warning.
     const file = files.find((path) =>
       path === `${name}.safetensors` || path.endsWith(`/${name}.safetensors`)
     );
-    if (file !== undefined) return { source: `${folder.replace(/[/\\]$/, "")}/${file}`, scale };
+    if (file !== undefined) {
+      return { source: `${folder.replace(/[/\\]$/, "")}/${file}`, scale, strict: false };
+    }
     throw new UsageError(
       `Cannot use ${spelling} of the prompt: --lora-folder ${folder} has no ${name}.safetensors.`,
     );

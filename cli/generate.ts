@@ -76,7 +76,7 @@ export async function generate(args: string[]): Promise<void> {
     ? { prompt, loras: [] }
     : await promptLoras(prompt, folder);
   const loras = [...isGiven("lora") ? readLoras(given) : request?.options.loras ?? [], ...own.loras];
-  if (loras.length > 0) await pipeline.setLoras(loras);
+  if (loras.length > 0) unmatchedWarnings(await pipeline.setLoras(loras)).forEach(warn);
   const controls = await readControls(given, pipeline.model.size);
   const control = isGiven("control")
     ? controls
@@ -116,6 +116,16 @@ async function readArguments(args: readonly string[]): Promise<{
   const words = wordsOf(request, isGiven);
   warningsOf(from, request, (name) => isGiven(name) || words[name] !== undefined).forEach(warn);
   return { given: parseArguments(args, optionTable, words), request, isGiven };
+}
+
+/** What fits no layer, unless `--lora-strict` made it an error. */
+function unmatchedWarnings(keys: readonly string[]): string[] {
+  if (keys.length === 0) return [];
+  const some = keys.slice(0, 3).map((key) => JSON.stringify(key)).join(", ");
+  const more = keys.length > 3 ? ` and ${keys.length - 3} more` : "";
+  return [
+    `The LoRAs' ${some}${more} belong to no layer of the model and are left out (--lora-strict refuses them).`,
+  ];
 }
 
 /** Where the pictures came from that a picture is made from, for its file. */

@@ -17,7 +17,7 @@ export interface OpenModelOptions {
   readonly backend: Backend;
   /** Arithmetic. @default {"float32"} */
   readonly dtype?: ComputeType;
-  /** Which of several weight files to take, as `"fp16"`. */
+  /** Which of several weight files to take, as `"fp16"`; folders of a model that lack it are opened as they are. */
   readonly variant?: string;
   /** Folder of the VAE in the model. @default {"vae", else "vae_tiny" or "taesd"} */
   readonly vae?: string;
