@@ -11,6 +11,7 @@ import type { Generation } from "../core/generation.ts";
 import type { RandomSource } from "../core/noise.ts";
 import type { PromptSyntax } from "../core/parts.ts";
 import type { Sampler } from "../core/sampler.ts";
+import type { PredictionType } from "../core/schedule.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { createSampler } from "../samplers/mod.ts";
 import { adapterOptions, promptLoras, readControls, readLoras } from "./adapters.ts";
@@ -28,6 +29,12 @@ const optionTable: OptionTable = {
   "backend": { ...text, short: "b" },
   "dtype": text,
   "variant": text,
+  "vae": text,
+  "unet": text,
+  "text-encoder": text,
+  "tokenizer": text,
+  "prediction-type": text,
+  "tile": text,
   "sampler": { ...text, short: "s" },
   "steps": text,
   "sampler-options": text,
@@ -70,6 +77,12 @@ export async function generate(args: string[]): Promise<void> {
     backend: backendByName(given.text("backend") ?? "auto"),
     ...dtype !== undefined && { dtype: dtypeByName(dtype) },
     ...optional("variant", given.text("variant")),
+    ...optional("vae", given.text("vae")),
+    ...optional("unet", given.text("unet")),
+    ...optional("textEncoder", given.text("text-encoder")),
+    ...optional("tokenizer", given.text("tokenizer")),
+    ...optional("predictionType", predictionType(given.text("prediction-type"))),
+    ...optional("tile", given.number("tile")),
   });
   const folder = given.text("lora-folder");
   const own = folder === undefined || given.text("prompt-syntax") !== "weighted"
@@ -223,4 +236,11 @@ function optional<K extends string, T>(name: K, value: T | undefined): { [P in K
 function promptSyntax(word: string): PromptSyntax {
   if (word === "plain" || word === "weighted") return word;
   throw new UsageError(`Unknown --prompt-syntax ${word}: expected plain or weighted.`);
+}
+
+function predictionType(word: string | undefined): PredictionType | undefined {
+  const known: readonly PredictionType[] = ["epsilon", "v_prediction", "sample"];
+  const found = known.find((type) => type === word);
+  if (word === undefined || found !== undefined) return found;
+  throw new UsageError(`Unknown --prediction-type ${word}: expected ${known.join(", ")}.`);
 }

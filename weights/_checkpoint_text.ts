@@ -28,6 +28,11 @@ const kinds = [
   },
 ] as const;
 
+/** Whether there is a text encoder. */
+export function hasText(weights: Weights): boolean {
+  return kinds.some(({ prefix, token }) => weights.info(prefix + token) !== undefined);
+}
+
 /** Works out a text encoder from `cond_stage_model.*`. */
 export function inferText(weights: Weights): { readonly config: ConfigJson; readonly layout: TextLayout } {
   const found = kinds.find(({ prefix, token }) => weights.info(prefix + token) !== undefined);

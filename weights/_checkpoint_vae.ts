@@ -2,9 +2,12 @@ import { checkpointPart, type ConfigJson, count } from "./_checkpoint_part.ts";
 import type { VaeLayout } from "./checkpoint_map.ts";
 import type { Weights } from "./weights.ts";
 
-/** Works out a VAE from `first_stage_model.*`. */
-export function inferVae(weights: Weights): { readonly config: ConfigJson; readonly layout: VaeLayout } {
-  const { has, shape } = checkpointPart(weights, "first_stage_model.", "VAE");
+/** Works out a VAE from its original names under a prefix. */
+export function inferVae(
+  weights: Weights,
+  prefix: string = "first_stage_model.",
+): { readonly config: ConfigJson; readonly layout: VaeLayout } {
+  const { has, shape } = checkpointPart(weights, prefix, "VAE");
   const levels = count((level) => has(`encoder.down.${level}.block.0.conv1.weight`));
   const layers = count((layer) => has(`encoder.down.0.block.${layer}.conv1.weight`));
   const channels = Array.from(

@@ -5,7 +5,12 @@
  * @module
  */
 import type { PredictionType } from "../core/schedule.ts";
-import { type CheckpointWeights, type ConfigJson, inferCheckpointConfig } from "./checkpoint_config.ts";
+import {
+  type CheckpointWeights,
+  type ConfigJson,
+  inferCheckpointConfig,
+  inferCheckpointParts,
+} from "./checkpoint_config.ts";
 import { textNames, unetNames, vaeNames } from "./checkpoint_map.ts";
 import type { ByteSource } from "./random_access.ts";
 import { renameWeights } from "./rename.ts";
@@ -79,7 +84,33 @@ export async function openCheckpoint(
  * @throws {UnsupportedModelError} If it is of another family, as SDXL or Flux.
  */
 export function splitCheckpoint(weights: CheckpointWeights, options: CheckpointOptions = {}): Checkpoint {
-  const { unet, vae, textEncoder, predictionType, zeroTerminalSnr, layout } = inferCheckpointConfig(weights);
+  inferCheckpointConfig(weights); // says what is missing
+  const { unet, vae, textEncoder, ...said } = splitCheckpointParts(weights, options);
+  return {
+    ...said,
+    unet,
+    vae: vae!,
+    textEncoder: textEncoder!,
+    [Symbol.asyncDispose]: () => weights[Symbol.asyncDispose](),
+  };
+}
+
+/** The networks of a checkpoint that may have been published without its VAE or its text encoder. */
+export type PartialCheckpoint =
+  & Pick<Checkpoint, "unet" | "predictionType" | "zeroTerminalSnr">
+  & Partial<Pick<Checkpoint, "vae" | "textEncoder">>;
+
+/**
+ * Takes apart what a checkpoint has. The parts live as long as `weights`.
+ *
+ * @throws {WeightsError} If it has no UNet, or part of a network.
+ * @throws {UnsupportedModelError} If it is of another family, as SDXL or Flux.
+ */
+export function splitCheckpointParts(
+  weights: CheckpointWeights,
+  options: CheckpointOptions = {},
+): PartialCheckpoint {
+  const { unet, vae, text, predictionType, zeroTerminalSnr } = inferCheckpointParts(weights);
   const lent: Weights = {
     names: () => weights.names(),
     info: (name) => weights.info(name),
@@ -87,14 +118,17 @@ export function splitCheckpoint(weights: CheckpointWeights, options: CheckpointO
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   return {
-    unet: { config: { ...unet, ...options.unet }, weights: renameWeights(lent, unetNames(layout.unet)) },
-    vae: { config: { ...vae, ...options.vae }, weights: renameWeights(lent, vaeNames(layout.vae)) },
-    textEncoder: {
-      config: { ...textEncoder, ...options.textEncoder },
-      weights: renameWeights(lent, textNames(layout.text)),
+    unet: { config: { ...unet.config, ...options.unet }, weights: renameWeights(lent, unetNames(unet.layout)) },
+    ...vae !== undefined && {
+      vae: { config: { ...vae.config, ...options.vae }, weights: renameWeights(lent, vaeNames(vae.layout)) },
+    },
+    ...text !== undefined && {
+      textEncoder: {
+        config: { ...text.config, ...options.textEncoder },
+        weights: renameWeights(lent, textNames(text.layout)),
+      },
     },
     ...predictionType !== undefined && { predictionType },
     zeroTerminalSnr,
-    [Symbol.asyncDispose]: () => weights[Symbol.asyncDispose](),
   };
 }

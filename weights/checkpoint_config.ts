@@ -7,7 +7,7 @@
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import type { ConfigJson } from "./_checkpoint_part.ts";
-import { inferText } from "./_checkpoint_text.ts";
+import { hasText, inferText } from "./_checkpoint_text.ts";
 import { inferUnet } from "./_checkpoint_unet.ts";
 import { inferVae } from "./_checkpoint_vae.ts";
 import type { TextLayout, UnetLayout, VaeLayout } from "./checkpoint_map.ts";
@@ -56,22 +56,56 @@ export function isCheckpoint(weights: Weights): boolean {
  * ```
  */
 export function inferCheckpointConfig(weights: CheckpointWeights): CheckpointConfig {
-  refuseOtherFiles(weights);
-  const text = inferText(weights);
-  const second = text.layout.kind === "openclip";
-  const predictionType = inferPredictionType(weights) ?? (second ? undefined : "epsilon");
-  const sampleSize = saidSize(weights) ?? (second && predictionType === "v_prediction" ? 96 : 64);
-  const unet = inferUnet(weights, { wideHeads: second, sampleSize });
-  const vae = inferVae(weights);
+  const { unet, ...said } = inferCheckpointParts(weights);
+  const [text, vae] = [said.text ?? inferText(weights), said.vae ?? inferVae(weights)]; // which say what is missing
   return {
     unet: unet.config,
     vae: vae.config,
     textEncoder: text.config,
-    ...predictionType !== undefined && { predictionType },
-    zeroTerminalSnr: hasZeroTerminalSnr(weights),
+    ...said.predictionType !== undefined && { predictionType: said.predictionType },
+    zeroTerminalSnr: said.zeroTerminalSnr,
     layout: { unet: unet.layout, vae: vae.layout, text: text.layout },
   };
 }
+
+/** The networks of a checkpoint; those that it was published without are absent. */
+export interface CheckpointParts {
+  /** The UNet. */
+  readonly unet: { readonly config: ConfigJson; readonly layout: UnetLayout };
+  /** The VAE. */
+  readonly vae?: { readonly config: ConfigJson; readonly layout: VaeLayout };
+  /** The text encoder. */
+  readonly text?: { readonly config: ConfigJson; readonly layout: TextLayout };
+  /** What the UNet predicts, where something tells. */
+  readonly predictionType?: PredictionType;
+  /** Whether its noise schedule was rescaled. */
+  readonly zeroTerminalSnr: boolean;
+}
+
+/**
+ * Works out what a checkpoint holds, which may be a UNet alone.
+ *
+ * @throws {UnsupportedModelError} If it is of another family.
+ * @throws {WeightsError} If it has no UNet, or part of a network.
+ */
+export function inferCheckpointParts(weights: CheckpointWeights): CheckpointParts {
+  refuseOtherFiles(weights);
+  const text = hasText(weights) ? inferText(weights) : undefined;
+  const width = weights.info(`${unetPrefix}middle_block.1.transformer_blocks.0.attn2.to_k.weight`)?.shape[1];
+  const second = text === undefined ? width === 1024 : text.layout.kind === "openclip";
+  const predictionType = inferPredictionType(weights) ?? (second ? undefined : "epsilon");
+  const sampleSize = saidSize(weights) ?? (second && predictionType === "v_prediction" ? 96 : 64);
+  const hasVae = [...weights.names()].some((name) => name.startsWith("first_stage_model."));
+  return {
+    unet: inferUnet(weights, { wideHeads: second, sampleSize }),
+    ...hasVae && { vae: inferVae(weights) },
+    ...text !== undefined && { text },
+    ...predictionType !== undefined && { predictionType },
+    zeroTerminalSnr: hasZeroTerminalSnr(weights),
+  };
+}
+
+const unetPrefix = "model.diffusion_model.";
 
 /** Names that only other families have begin so. */
 const otherFamilies: Readonly<Record<string, string>> = {
