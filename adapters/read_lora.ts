@@ -79,18 +79,29 @@ export async function readLora(
     const context = { ...place, shape, settings: settings[place.target], kinds };
     layers.push(...await readLayers(file, keys, context));
   }
-  if (unmatched.length > 0 && (strict || layers.length === 0)) throw strangers(unmatched, layers);
+  if (unmatched.length > 0 && (strict || layers.length === 0)) {
+    throw strangers(unmatched, layers, file.metadata);
+  }
   if (layers.length === 0) {
     throw new WeightsError("Cannot load LoRA: the file is empty, expected pairs of factors.");
   }
   return { layers, unmatched };
 }
 
-function strangers(keys: readonly string[], layers: readonly LoraLayer[]): WeightsError {
+function strangers(
+  keys: readonly string[],
+  layers: readonly LoraLayer[],
+  metadata: LoraFile["metadata"] = {},
+): WeightsError {
   const some = keys.slice(0, 3).map((key) => `"${key}"`).join(", ");
   const more = keys.length > 3 ? ` and ${keys.length - 3} more` : "";
+  const said = metadata["modelspec.architecture"] ?? metadata["ss_base_model_version"];
+  const made = said === undefined ? "" : ` Its header says that it is for ${JSON.stringify(said)}.`;
+  const words = keys.some((key) => key.startsWith("bundle_emb."))
+    ? " Those of bundle_emb are words for prompts: readBundledInversions reads them."
+    : "";
   const end = layers.length === 0
-    ? "no key fits the model."
-    : `${layers.length} layers do. Read it with strict: false to leave these keys out.`;
+    ? `no key fits the model.${made}`
+    : `${layers.length} layers do. Read it with strict: false to leave these keys out.${words}`;
   return new WeightsError(`Cannot load LoRA: ${some}${more} belong to no layer of the model; ${end}`);
 }

@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { readFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import type { ControlInput } from "../core/generate_options.ts";
 import type { Image } from "../core/image.ts";
 import type { LoraInput } from "../core/model.ts";
 import { cannyEdges, decodeImage, resizeImage } from "../image/mod.ts";
+import { extraNetworks } from "../tokenizer/mod.ts";
 import { type OptionTable, type ParsedArguments, UsageError } from "./usage.ts";
 
 const repeated = { type: "string", multiple: true } as const;
@@ -15,6 +16,8 @@ const repeated = { type: "string", multiple: true } as const;
 /** The options. */
 export const adapterOptions: OptionTable = {
   "lora": repeated,
+  "lora-folder": { type: "string" },
+  "lora-strict": { type: "boolean" },
   "control": repeated,
   "control-image": repeated,
   "control-scale": repeated,
@@ -23,13 +26,44 @@ export const adapterOptions: OptionTable = {
 
 /** LoRAs in the order given; the scale after the last colon is 1 where there is none. */
 export function readLoras(given: ParsedArguments): LoraInput[] {
+  const strict = given.flag("lora-strict");
   return given.texts("lora").map((word) => {
     const [, source, scale] = word.match(/^(.+):(-?[\d.]+)$/) ?? [undefined, word, "1"];
     if (Number.isNaN(Number(scale))) {
       throw new UsageError(`Cannot read --lora ${word}: expected FILE or FILE:scale.`);
     }
-    return { source: source!, scale: Number(scale) };
+    return { source: source!, scale: Number(scale), strict };
   });
+}
+
+/**
+ * Takes `<lora:name:scale>` out of a prompt, for files of `--lora-folder`; what else stands in angle brackets stays.
+ *
+ * @throws {UsageError} If the folder has no such file.
+ */
+export async function promptLoras(
+  prompt: string,
+  folder: string,
+): Promise<{ readonly prompt: string; readonly loras: readonly LoraInput[] }> {
+  const found = extraNetworks(prompt).networks.filter(({ kind }) => kind === "lora");
+  if (found.length === 0) return { prompt, loras: [] };
+  const entries = await readdir(folder, { recursive: true }).catch((cause: Error) => {
+    throw new UsageError(`Cannot read --lora-folder ${folder}: ${cause.message}`);
+  });
+  const files = entries.sort().map((entry) => entry.replaceAll("\\", "/"));
+  const loras = found.map(({ name, scale, spelling }) => {
+    // As for --lora, a key that fits nothing is a warning.
+    const file = files.find((path) =>
+      path === `${name}.safetensors` || path.endsWith(`/${name}.safetensors`)
+    );
+    if (file !== undefined) {
+      return { source: `${folder.replace(/[/\\]$/, "")}/${file}`, scale, strict: false };
+    }
+    throw new UsageError(
+      `Cannot use ${spelling} of the prompt: --lora-folder ${folder} has no ${name}.safetensors.`,
+    );
+  });
+  return { prompt: found.reduce((text, { spelling }) => text.replace(spelling, ""), prompt), loras };
 }
 
 /**

@@ -11,9 +11,10 @@ import type { Generation } from "../core/generation.ts";
 import type { RandomSource } from "../core/noise.ts";
 import type { PromptSyntax } from "../core/parts.ts";
 import type { Sampler } from "../core/sampler.ts";
+import type { PredictionType } from "../core/schedule.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { createSampler } from "../samplers/mod.ts";
-import { adapterOptions, readControls, readLoras } from "./adapters.ts";
+import { adapterOptions, promptLoras, readControls, readLoras } from "./adapters.ts";
 import { backendByName, dtypeByName } from "./choices.ts";
 import type { PictureRequest } from "../presets/records/request.ts";
 import { changesSince, NOTES, requestOf, warningsOf, wordsOf } from "./from_picture.ts";
@@ -28,6 +29,12 @@ const optionTable: OptionTable = {
   "backend": { ...text, short: "b" },
   "dtype": text,
   "variant": text,
+  "vae": text,
+  "unet": text,
+  "text-encoder": text,
+  "tokenizer": text,
+  "prediction-type": text,
+  "tile": text,
   "sampler": { ...text, short: "s" },
   "steps": text,
   "sampler-options": text,
@@ -70,16 +77,26 @@ export async function generate(args: string[]): Promise<void> {
     backend: backendByName(given.text("backend") ?? "auto"),
     ...dtype !== undefined && { dtype: dtypeByName(dtype) },
     ...optional("variant", given.text("variant")),
+    ...optional("vae", given.text("vae")),
+    ...optional("unet", given.text("unet")),
+    ...optional("textEncoder", given.text("text-encoder")),
+    ...optional("tokenizer", given.text("tokenizer")),
+    ...optional("predictionType", predictionType(given.text("prediction-type"))),
+    ...optional("tile", given.number("tile")),
   });
-  const loras = isGiven("lora") ? readLoras(given) : request?.options.loras ?? [];
-  if (loras.length > 0) await pipeline.setLoras(loras);
+  const folder = given.text("lora-folder");
+  const own = folder === undefined || given.text("prompt-syntax") !== "weighted"
+    ? { prompt, loras: [] }
+    : await promptLoras(prompt, folder);
+  const loras = [...isGiven("lora") ? readLoras(given) : request?.options.loras ?? [], ...own.loras];
+  if (loras.length > 0) unmatchedWarnings(await pipeline.setLoras(loras)).forEach(warn);
   const controls = await readControls(given, pipeline.model.size);
   const control = isGiven("control")
     ? controls
     : controls.map((control, i) => ({ ...request?.options.control?.[i], ...control }));
   const generation = await withProgress((onStep, signal) =>
     pipeline.generate({
-      prompt,
+      prompt: own.prompt,
       ...optional("guidanceMode", request?.options.guidanceMode),
       ...options,
       control,
@@ -112,6 +129,16 @@ async function readArguments(args: readonly string[]): Promise<{
   const words = wordsOf(request, isGiven);
   warningsOf(from, request, (name) => isGiven(name) || words[name] !== undefined).forEach(warn);
   return { given: parseArguments(args, optionTable, words), request, isGiven };
+}
+
+/** What fits no layer, unless `--lora-strict` made it an error. */
+function unmatchedWarnings(keys: readonly string[]): string[] {
+  if (keys.length === 0) return [];
+  const some = keys.slice(0, 3).map((key) => JSON.stringify(key)).join(", ");
+  const more = keys.length > 3 ? ` and ${keys.length - 3} more` : "";
+  return [
+    `The LoRAs' ${some}${more} belong to no layer of the model and are left out (--lora-strict refuses them).`,
+  ];
 }
 
 /** Where the pictures came from that a picture is made from, for its file. */
@@ -209,4 +236,11 @@ function optional<K extends string, T>(name: K, value: T | undefined): { [P in K
 function promptSyntax(word: string): PromptSyntax {
   if (word === "plain" || word === "weighted") return word;
   throw new UsageError(`Unknown --prompt-syntax ${word}: expected plain or weighted.`);
+}
+
+function predictionType(word: string | undefined): PredictionType | undefined {
+  const known: readonly PredictionType[] = ["epsilon", "v_prediction", "sample"];
+  const found = known.find((type) => type === word);
+  if (word === undefined || found !== undefined) return found;
+  throw new UsageError(`Unknown --prediction-type ${word}: expected ${known.join(", ")}.`);
 }

@@ -9,6 +9,7 @@ import type {
   Encoded,
   NoisePredictor,
   Pass,
+  PassSum,
   PreparedControl,
   PrepareOptions,
   Residuals,
@@ -74,16 +75,24 @@ export class GuidedDenoiser implements AsyncDisposable {
       Object.assign(outputs, await this.#evaluate(batch, latent, at.timestep));
     }
     signal?.throwIfAborted();
+    for (const sum of this.#options.encoded.sums ?? []) {
+      outputs[sum.pass] = sumOf(sum, outputs, this.#rows);
+    }
     return parameterise(guidance.combine(outputs), latent, at, schedule.prediction);
   };
 
   /** What this step's passes are bound to. */
   async #batches(): Promise<readonly Batch[]> {
-    const { encoded, run } = this.#options;
+    const { encoded, guidance, run } = this.#options;
     const passes = encoded.at?.(this.progress.index, this.progress.steps) ?? encoded.passes;
     const known = this.#bound.get(passes);
     if (known !== undefined) return known;
-    const together = run.guidanceMode === "batch" ? [passes] : passes.map((pass) => [pass]);
+    // Those that guidance asks for fit into one call, as was said when the network was loaded; further ones come alone.
+    const asked = passes.filter(({ name }) => guidance.passes.includes(name));
+    const others = passes.filter((pass) => !asked.includes(pass));
+    const together = run.guidanceMode === "batch"
+      ? [asked, ...others.map((pass) => [pass])]
+      : passes.map((pass) => [pass]);
     const batches: Batch[] = [];
     for (const group of together) batches.push(await this.#bind(group));
     this.#bound.set(passes, batches);
@@ -176,4 +185,18 @@ function repeatRows(tensor: Tensor, times: number): Tensor {
 
 function macrotask(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
+}
+
+/** The sum of some passes, for the rows at hand. */
+function sumOf({ base, terms }: PassSum, outputs: Readonly<Record<string, Tensor>>, { start }: Rows): Tensor {
+  const { data: from, shape } = outputs[base]!;
+  const row = from.length / shape[0]!;
+  const data = Float32Array.from(from);
+  for (const { pass, weights } of terms) {
+    const term = outputs[pass]!.data;
+    for (let i = 0; i < data.length; i++) {
+      data[i]! += weights[start + Math.floor(i / row)]! * (term[i]! - from[i]!);
+    }
+  }
+  return { data, shape };
 }

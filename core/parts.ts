@@ -22,10 +22,25 @@ export interface Pass {
   readonly conditioning: Conditioning;
 }
 
+/**
+ * A pass whose output several passes make together, row by row: base + Σ weight · (term − base) (Liu et al. 2022,
+ * "Compositional Visual Generation with Composable Diffusion Models", equation 11).
+ */
+export interface PassSum {
+  /** The name under which {@linkcode Guidance} gets the sum. */
+  readonly pass: string;
+  /** Name of the pass that all terms are measured from. */
+  readonly base: string;
+  /** Names of the terms; one may be `pass` itself. A weight for each row. */
+  readonly terms: readonly { readonly pass: string; readonly weights: readonly number[] }[];
+}
+
 /** Prompts as the network takes them. */
 export interface Encoded {
-  /** A pass for each name that was asked for, in that order. */
+  /** A pass for each name that was asked for, in that order, then further ones that {@linkcode sums} names. */
   readonly passes: readonly Pass[];
+  /** Passes that are sums of others, for prompts that steer together. @default {[]} */
+  readonly sums?: readonly PassSum[];
   /**
    * The passes at a step, for prompts that change on the way. The same list stands for the same conditioning: it is
    * bound to the network once.
@@ -54,10 +69,12 @@ export interface EncodeRequest {
   readonly clipSkip?: number;
   /**
    * `plain` takes prompts as they are and cuts them at the encoder's length, as diffusers does; `weighted` reads
-   * A1111's `(word:1.2)` and encodes long prompts in chunks.
+   * A1111's `(word:1.2)`, `[from:to:when]`, `[a|b]`, `AND` and `BREAK`, and encodes long prompts in chunks.
    * @default {"plain"}
    */
   readonly syntax?: PromptSyntax;
+  /** Number of steps of the run, for prompts that change on the way. @default {1} */
+  readonly steps?: number;
   /** Called with a sentence when part of a prompt was left out. */
   readonly onWarning?: (message: string) => void;
 }

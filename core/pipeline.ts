@@ -248,11 +248,22 @@ export class Pipeline implements AsyncDisposable {
         height,
         ...clipSkip !== undefined && { clipSkip },
         ...promptSyntax !== undefined && { syntax: promptSyntax },
+        steps: this.#stepsOf(run, options),
         ...onWarning !== undefined && { onWarning },
       }),
     );
     await this.#leave(this.model.textEncoder);
     return encoded;
+  }
+
+  /** Number of steps of a run: those before a picture's noise level are left out. */
+  #stepsOf(run: Run, { image }: ReadOptions): number {
+    const start = image === undefined ? {} : { image: EMPTY, strength: run.strength };
+    const { plan, first } = planSampling(run.sampler, start, {
+      schedule: this.model.schedule,
+      steps: run.steps,
+    });
+    return plan.transitions.length - first;
   }
 
   #samplerCalled(name: string): Sampler {
@@ -327,6 +338,9 @@ export class Pipeline implements AsyncDisposable {
     for (const part of [textEncoder, ...networks, vae, previewVae, ...this.#opened]) await part?.release();
   }
 }
+
+/** Stands for a picture's latent where only its being there counts. */
+const EMPTY: Latent = { data: new Float32Array(0), shape: [0] };
 
 /** What a run needs of its UNet. */
 function needsOf(run: Run, { passes }: Guidance, { scale }: Model, residuals: readonly string[]): LoadNeeds {

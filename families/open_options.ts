@@ -17,18 +17,29 @@ export interface OpenModelOptions {
   readonly backend: Backend;
   /** Arithmetic. @default {"float32"} */
   readonly dtype?: ComputeType;
-  /** Which of several weight files to take, as `"fp16"`. */
+  /** Which of several weight files to take, as `"fp16"`; folders of a model that lack it are opened as they are. */
   readonly variant?: string;
-  /** Folder of the VAE in the model. @default {"vae", else "vae_tiny" or "taesd"} */
+  /**
+   * The VAE to take in place of the model's: the name of a folder or file in the model, or the path of a diffusers folder
+   * or of a single `.safetensors` file, tiny VAEs included.
+   * @default {"vae", else "vae_tiny" or "taesd"; NAME.vae.safetensors beside a checkpoint NAME.safetensors}
+   */
   readonly vae?: string;
+  /** The UNet to take in place of the model's, likewise. @default {the model's} */
+  readonly unet?: string;
+  /** The text encoder to take in place of the model's, likewise. @default {the model's} */
+  readonly textEncoder?: string;
   /**
    * Side of the tiles, in picture pixels, in which the VAE works on pictures larger than them: needs less memory and
    * is a little different at the seams, which overlap by a quarter and are blended. A multiple of 32; 512 is usual.
    * @default {no tiles}
    */
   readonly tile?: number;
-  /** Tokenizer where the model has none, as single files: a folder with CLIP's `vocab.json` and `merges.txt`. */
-  readonly tokenizer?: ModelFolder | TokenizerFiles;
+  /**
+   * Tokenizer where the model has none, as single files: a folder, or its path, with CLIP's `vocab.json` and
+   * `merges.txt`.
+   */
+  readonly tokenizer?: string | ModelFolder | TokenizerFiles;
   /** What the UNet predicts, where the model does not say, as single files of 2.x. @default {what the model says} */
   readonly predictionType?: PredictionType;
   /** Fields of configurations that the shapes in a single file do not tell, where they are not the usual ones. */

@@ -6,7 +6,8 @@
  */
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
-import { splitCheckpoint } from "../weights/checkpoint.ts";
+import { splitCheckpointParts } from "../weights/checkpoint.ts";
+import { STABLE_DIFFUSION_SCHEDULER } from "./_model_defaults.ts";
 import type { Components } from "./components.ts";
 import type { Family } from "./family.ts";
 import type { OpenModelOptions } from "./open_options.ts";
@@ -25,12 +26,23 @@ export const stableDiffusion: Family = {
       names.has("model.diffusion_model.input_blocks.0.0.weight") &&
       ![...names].some((name) => otherFiles.test(name)),
     split(weights, { checkpoint }) {
-      const { unet, vae, textEncoder, predictionType } = splitCheckpoint(weights, checkpoint);
+      const { unet, vae, textEncoder, predictionType, zeroTerminalSnr } = splitCheckpointParts(
+        weights,
+        checkpoint,
+      );
       return {
-        networks: { unet, vae, text_encoder: textEncoder },
-        said: predictionType === undefined ? {} : { predictionType },
+        networks: {
+          unet,
+          ...vae !== undefined && { vae },
+          ...textEncoder !== undefined && { text_encoder: textEncoder },
+        },
+        said: {
+          ...predictionType !== undefined && { predictionType },
+          ...zeroTerminalSnr &&
+            { scheduler: { ...STABLE_DIFFUSION_SCHEDULER, rescale_betas_zero_snr: true } },
+        },
         // OpenCLIP, which 2.x has (and its exact GELU), pads with "!", which no tokenizer says that was made for 1.x
-        ...textEncoder.config["hidden_act"] === "gelu" && { specialTokens: { pad_token: "!" } },
+        ...textEncoder?.config["hidden_act"] === "gelu" && { specialTokens: { pad_token: "!" } },
       };
     },
   },

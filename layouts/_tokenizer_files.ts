@@ -1,6 +1,7 @@
 /** Finds the files of a tokenizer. */
 import type { TokenizerFiles } from "../tokenizer/files.ts";
-import { type ModelFolder, readText } from "../weights/model_folder.ts";
+import type { OpenModelOptions } from "../families/open_options.ts";
+import { localFolder, type ModelFolder, readText } from "../weights/model_folder.ts";
 
 const names = [
   "tokenizer.json",
@@ -20,9 +21,10 @@ const names = [
  */
 export async function tokenizerFiles(
   folder: ModelFolder,
-  given: ModelFolder | TokenizerFiles | undefined,
+  asked: OpenModelOptions["tokenizer"],
   role: string,
 ): Promise<TokenizerFiles> {
+  const given = typeof asked === "string" ? await localFolder(asked) : asked;
   if (given !== undefined && !isFolder(given)) return given;
   const source = given ?? folder;
   for (const prefix of [`${role}/`, ""]) {
@@ -37,8 +39,8 @@ export async function tokenizerFiles(
     `Cannot open the model "${folder.name}": it has no tokenizer${
       given === undefined ? "" : `, nor has "${given.name}"`
     }. ` +
-      `Give the option "tokenizer": a folder with CLIP's vocab.json and merges.txt (or tokenizer.json), such as ` +
-      `tokenizer/ of any Stable Diffusion 1.x model; those of 2.x also need its special_tokens_map.json.`,
+      `Put CLIP's vocab.json and merges.txt beside it, or give the option "tokenizer" a folder that has them: every ` +
+      `diffusers folder of Stable Diffusion has both in tokenizer/.`,
   );
 }
 

@@ -27,9 +27,12 @@ export async function readDiffusers(
   for (const role of roles) configs.set(role, await readJson(folder, `${role}/config.json`));
   const index = await readOptionalJson(folder, "model_index.json");
   const scheduler = await readOptionalJson(folder, "scheduler/scheduler_config.json");
+  // A variant that only some folders have: the others are opened as they are, as diffusers does.
+  const having = new Set([...folder.files].flatMap((file) => variantFile(file, variant)));
   const need = (role: string): Program => ({
     kind: "weights",
-    open: () => folder.weights(role, variant === undefined ? {} : { variant }),
+    open: () =>
+      folder.weights(role, variant === undefined || having.size > 0 && !having.has(role) ? {} : { variant }),
   });
   return {
     name: folder.name,
@@ -43,4 +46,11 @@ export async function readDiffusers(
     tokenizer: (role) => tokenizerFiles(folder, tokenizer, role),
     folder,
   };
+}
+
+/** The folder of a weights file of a variant, as `unet` of `unet/diffusion_pytorch_model.fp16.safetensors`. */
+function variantFile(file: string, variant: string | undefined): string[] {
+  const [, role, own] =
+    file.match(/^(\w+)\/\w+\.(?:safetensors\.index\.)?(\w+)\.(?:safetensors(?:\.index\.json)?|json)$/) ?? [];
+  return variant !== undefined && own === variant ? [role!] : [];
 }

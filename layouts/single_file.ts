@@ -22,10 +22,10 @@ import { tokenizerFiles } from "./_tokenizer_files.ts";
  */
 export async function readSingleFile(
   folder: ModelFolder,
-  options: Pick<OpenModelOptions, "variant" | "tokenizer" | "checkpoint">,
+  options: Pick<OpenModelOptions, "variant" | "tokenizer" | "checkpoint" | "vae" | "unet" | "textEncoder">,
   families: readonly Family[],
 ): Promise<Components> {
-  const file = singleFile(folder, options.variant);
+  const file = singleFile(folder, options);
   const source = folder.source(file);
   await using weights = await openSafetensors(source);
   const family = familyOf(file, new Set(weights.names()), families);
@@ -48,7 +48,10 @@ export async function readSingleFile(
     program: (role) => role in networks ? need(role) : undefined,
     need(role) {
       if (role in networks) return need(role);
-      throw new TypeError(`Cannot open "${file}": it holds no ${role}.`);
+      const option = role.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+      throw new TypeError(
+        `Cannot open "${file}": it holds no ${role}. Give the option "${option}": a folder of diffusers or a file with one.`,
+      );
     },
     tokenizer: async (role) =>
       withSpecialTokens(await tokenizerFiles(folder, options.tokenizer, role), specialTokens),
@@ -60,13 +63,22 @@ export function singleFiles({ files }: ModelFolder): string[] {
   return [...files].filter((file) => /^[^/]+\.safetensors$/.test(file)).sort();
 }
 
-function singleFile(folder: ModelFolder, variant: string | undefined): string {
+/** The checkpoint: no VAE that lies beside one, and no file that was named as another network. */
+function singleFile(
+  folder: ModelFolder,
+  { variant, vae, unet, textEncoder }: Parameters<typeof readSingleFile>[1],
+): string {
   const all = singleFiles(folder);
-  const fitting = variant === undefined ? all : all.filter((file) => file.includes(variant));
-  if (fitting.length === 1) return fitting[0]!;
+  const isBeside = (file: string) =>
+    [vae, unet, textEncoder].includes(file) ||
+    file.endsWith(".vae.safetensors") && all.includes(file.replace(/\.vae\.safetensors$/, ".safetensors"));
+  const own = all.filter((file) => !isBeside(file));
+  const fitting = variant === undefined ? own : own.filter((file) => file.includes(variant));
+  const [exact] = variant === undefined ? [] : fitting.filter((file) => file === `${variant}.safetensors`);
+  if (exact !== undefined || fitting.length === 1) return exact ?? fitting[0]!;
   throw new TypeError(
-    `Cannot open the checkpoint in "${folder.name}": it has ${all.length} files (${
-      all.join(", ")
+    `Cannot open the checkpoint in "${folder.name}": it has ${own.length} files (${
+      own.join(", ")
     }), expected one` +
       `${variant === undefined ? "" : ` with "${variant}" in its name`}. Open the file itself.`,
   );

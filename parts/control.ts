@@ -10,7 +10,10 @@ import type { UnetArchitecture } from "../models/unet_config.ts";
 import type { ControlOpener } from "./_control_opener.ts";
 import { openControlNet } from "./_controlnet.ts";
 import { openControlPlugin, openT2IAdapter } from "./_feature_control.ts";
-import { type ModelFolder, readJson } from "../weights/model_folder.ts";
+import { type Json, type ModelFolder, readJson } from "../weights/model_folder.ts";
+import { networkFile } from "../weights/network_file.ts";
+import { openSafetensors } from "../weights/safetensors.ts";
+import type { Weights } from "../weights/weights.ts";
 import { ResidualAdder } from "./_residuals.ts";
 
 /** Options of {@linkcode openControl}. */
@@ -31,7 +34,7 @@ export interface OpenControlOptions {
 
 /**
  * Opens and loads a control. What it is stands in its `config.json`: `ControlNetModel` and `T2IAdapter` as diffusers
- * writes them, or `ControlPlugin`.
+ * writes them, or `ControlPlugin`. A single file tells it by its tensors, under original names or those of diffusers.
  *
  * @throws {UnsupportedModelError} If it is of another kind, or does not fit the UNet.
  * @throws {WeightsError} If its weights are missing or damaged.
@@ -46,8 +49,9 @@ export interface OpenControlOptions {
  * ```
  */
 export async function openControl(folder: ModelFolder, options: OpenControlOptions): Promise<Control> {
-  const { backend, dtype = "float32", component = ".", variant, unet, signal } = options;
-  const config = await readJson(folder, component === "." ? "config.json" : `${component}/config.json`);
+  const { backend, dtype = "float32", unet, signal } = options;
+  await using owned = new AsyncDisposableStack();
+  const { config, weights } = await controlFiles(folder, options, owned);
   const open = openers.get(config._class_name);
   if (open === undefined) {
     throw new UnsupportedModelError(
@@ -55,8 +59,6 @@ export async function openControl(folder: ModelFolder, options: OpenControlOptio
         `expected ${[...openers.keys()].join(", ")}.`,
     );
   }
-  await using owned = new AsyncDisposableStack();
-  const weights = owned.use(await folder.weights(component, variant === undefined ? {} : { variant }));
   const loadOptions = signal === undefined ? { dtype } : { dtype, signal };
   const opened = await open(config, {
     load: async (graph) => owned.use(await backend.load({ kind: "graph", graph, weights }, loadOptions)),
@@ -72,3 +74,33 @@ const openers: ReadonlyMap<unknown, ControlOpener> = new Map([
   ["T2IAdapter", openT2IAdapter],
   ["ControlPlugin", openControlPlugin],
 ]);
+
+/** A folder with a `config.json`, or one file of any name, which tells what it is by its tensors. */
+async function controlFiles(
+  folder: ModelFolder,
+  { component = ".", variant, unet }: OpenControlOptions,
+  owned: AsyncDisposableStack,
+): Promise<{ readonly config: Json; readonly weights: Weights }> {
+  const prefix = component === "." ? "" : `${component}/`;
+  const files = [...folder.files].filter((file) =>
+    file.startsWith(prefix) && /^[^/]+\.safetensors$/.test(file.slice(prefix.length))
+  );
+  if (folder.files.has(`${prefix}config.json`) || files.length !== 1) {
+    return {
+      config: await readJson(folder, `${prefix}config.json`),
+      weights: owned.use(await folder.weights(component, variant === undefined ? {} : { variant })),
+    };
+  }
+  const file = owned.use(await openSafetensors(folder.source(files[0]!)));
+  return networkFile(file, {
+    kinds: ["ControlNetModel", "T2IAdapter"],
+    // Shapes tell neither groups nor heads: a control is made like the network that it steers.
+    fields: unet === undefined ? {} : {
+      norm_num_groups: unet.normGroups,
+      // diffusers' name for the number of heads; the last level's is the middle's, too.
+      attention_head_dim: unet.levels.map(({ down }, i) =>
+        (i === unet.levels.length - 1 ? unet.mid?.transformer : undefined)?.heads ?? down[0]?.heads ?? 1
+      ),
+    },
+  });
+}

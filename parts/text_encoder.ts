@@ -6,10 +6,12 @@
 import type { AnyTensor, Runner } from "../backends/backend.ts";
 import { LazyPart } from "../core/lazy_part.ts";
 import type { Encoded, EncodeRequest, TextEncoder } from "../core/parts.ts";
-import { sliceRows, type Tensor } from "../core/tensor.ts";
+import type { Tensor } from "../core/tensor.ts";
 import type { Tokenizer } from "../core/tokenizer.ts";
 import { chunkPrompt, padTokens, type WeightedRow } from "../tokenizer/chunk.ts";
 import { parsePromptWeights } from "../tokenizer/prompt_weights.ts";
+import { passPrompts } from "./_pass_prompts.ts";
+import { encodeWeighted } from "./_weighted_prompts.ts";
 
 /** What a {@linkcode TextEncoder} of ours is made of. */
 export interface ClipTextEncoderOptions {
@@ -44,52 +46,25 @@ export function clipTextEncoder({ tokenizer, load, inputs }: ClipTextEncoderOpti
   return {
     async encode(request: EncodeRequest): Promise<Encoded> {
       const { clipSkip = 0, syntax = "plain", onWarning } = request;
-      const { prompts, encoded } = passPrompts(request);
-      if (syntax === "plain") {
-        const rows = prompts.map((prompt) => padTokens(tokenizer.tokenize(prompt), tokenizer));
-        const dropped = Math.max(...rows.map((row) => row.dropped));
-        if (dropped > 0) onWarning?.(tooLong(tokenizer, dropped));
-        return encoded(await run(rows.map(({ ids }) => ids), clipSkip));
+      if (syntax === "weighted") {
+        const weighted = async (texts: readonly string[]) => {
+          const empty = chunkPrompt([[]], tokenizer)[0]!;
+          const chunks = texts.map((text) => chunkPrompt(parsePromptWeights(text), tokenizer));
+          const longest = Math.max(...chunks.map(({ length }) => length));
+          const rows = chunks.flatMap((own) => Array.from({ length: longest }, (_, i) => own[i] ?? empty));
+          const hidden = weigh(await run(rows.map(({ ids }) => ids), clipSkip), rows);
+          const [, tokens, width] = hidden.shape as [number, number, number];
+          return { data: hidden.data, shape: [texts.length, longest * tokens, width] };
+        };
+        return await encodeWeighted(request, weighted);
       }
-      const empty = chunkPrompt([[]], tokenizer)[0]!;
-      const chunks = prompts.map((prompt) => chunkPrompt(parsePromptWeights(prompt), tokenizer));
-      const longest = Math.max(...chunks.map(({ length }) => length));
-      const rows = chunks.flatMap((own) => Array.from({ length: longest }, (_, i) => own[i] ?? empty));
-      const hidden = weigh(await run(rows.map(({ ids }) => ids), clipSkip), rows);
-      const [, tokens, width] = hidden.shape as [number, number, number];
-      return encoded({ data: hidden.data, shape: [prompts.length, longest * tokens, width] });
+      const { prompts, encoded } = passPrompts(request);
+      const rows = prompts.map((prompt) => padTokens(tokenizer.tokenize(prompt), tokenizer));
+      const dropped = Math.max(...rows.map((row) => row.dropped));
+      if (dropped > 0) onWarning?.(tooLong(tokenizer, dropped));
+      return encoded(await run(rows.map(({ ids }) => ids), clipSkip));
     },
     [Symbol.asyncDispose]: () => network.release(),
-  };
-}
-
-/**
- * The texts of all passes as one list, the conditional ones first, so that one call encodes them equally long; and how
- * their states become passes again.
- *
- * @throws {RangeError} If a pass is neither conditional nor unconditional.
- */
-function passPrompts({ prompts, negativePrompts = prompts.map(() => ""), passes }: EncodeRequest) {
-  const texts: Readonly<Record<string, readonly string[]>> = {
-    conditional: prompts,
-    unconditional: negativePrompts,
-  };
-  const order = ["conditional", "unconditional"].filter((name) => passes.includes(name));
-  const unknown = passes.find((name) => !order.includes(name));
-  if (unknown !== undefined) {
-    throw new RangeError(
-      `Cannot encode the prompts for the pass "${unknown}": expected "conditional" or "unconditional".`,
-    );
-  }
-  const count = prompts.length;
-  return {
-    prompts: order.flatMap((name) => texts[name]!),
-    encoded: (states: Tensor): Encoded => ({
-      passes: passes.map((name) => {
-        const start = order.indexOf(name) * count;
-        return { name, conditioning: { encoder_hidden_states: sliceRows(states, start, start + count) } };
-      }),
-    }),
   };
 }
 

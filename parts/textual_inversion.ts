@@ -5,7 +5,7 @@
  * @module
  */
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
-import type { Tensor } from "../core/tensor.ts";
+import { sizeOf, type Tensor } from "../core/tensor.ts";
 import type { Tokenizer } from "../core/tokenizer.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
 import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
@@ -29,8 +29,12 @@ export interface ReadTextualInversionOptions {
   readonly token?: string;
 }
 
+/** Names of the vectors that are no token, in the files of A1111, ComfyUI and kohya. */
+const nameless: ReadonlySet<string> = new Set(["emb_params", "clip_l", "*", "string_to_param.*"]);
+
 /**
- * Reads an embedding file: A1111's (`emb_params`) or diffusers' (one tensor, named like the token).
+ * Reads an embedding file: A1111's (`emb_params`), ComfyUI's (`clip_l`), an old one's (`*`), or diffusers' (one tensor,
+ * named like the token).
  *
  * @throws {WeightsError} If the file is damaged, or not an embedding.
  * @throws {UnsupportedModelError} If it is for another family of models.
@@ -54,23 +58,62 @@ export async function readTextualInversion(
     );
   }
   const [name] = names;
-  const { shape } = names.length === 1 ? file.info(name!)! : { shape: [] };
-  if (name === undefined || shape.length < 1 || shape.length > 2) {
+  if (name === undefined || names.length > 1) {
     throw new WeightsError(
       `Cannot read the embedding: it has ${names.length} tensors (${
         names.slice(0, 3).join(", ")
       }), expected one of one or two dimensions.`,
     );
   }
-  const said = name === "emb_params" ? fileName(source) : name;
-  if (token === undefined && said === undefined) {
+  const vectors = await readVectors(file, name);
+  const spelling = token ?? (nameless.has(name) ? fileName(source) : name);
+  if (spelling === undefined) {
     throw new TypeError(
       `Cannot read the embedding: it does not say how prompts spell it, expected the option "token".`,
     );
   }
-  const width = shape.at(-1)!;
+  return { token: spelling, vectors };
+}
+
+/**
+ * Reads the words that a LoRA's file bundles (`bundle_emb.<word>.…`), for the option `inversions`.
+ *
+ * @returns None where there are none.
+ * @throws {WeightsError} If the file is damaged.
+ *
+ * @example
+ * ```ts ignore
+ * const inversions = await readBundledInversions("character.safetensors");
+ * await using pipeline = await createPipeline({ model, inversions });
+ * await pipeline.setLoras([{ source: "character.safetensors", strict: false }]); // the words' keys are no layers
+ * ```
+ */
+export async function readBundledInversions(source: ByteSource): Promise<TextualInversion[]> {
+  await using file = await openSafetensors(source);
+  const words: TextualInversion[] = [];
+  for (const name of file.names()) {
+    const [, token] = name.match(/^bundle_emb\.(.+?)\.(?:string_to_param\.\*|emb_params|clip_l)$/) ?? [];
+    if (token !== undefined) words.push({ token, vectors: await readVectors(file, name) });
+  }
+  return words;
+}
+
+/** `[count, width]`. */
+async function readVectors(file: Weights, name: string): Promise<Tensor> {
+  const { shape } = file.info(name)!;
+  const width = shape.at(-1) ?? 0;
+  if (shape.length > 2 || sizeOf(shape) === 0 || width === 0) {
+    throw new WeightsError(
+      `Cannot read the embedding: its tensor "${name}" is [${shape}], expected one or two dimensions of one or more.`,
+    );
+  }
   const data = await readFloat32(file, name);
-  return { token: token ?? said!, vectors: { data, shape: [data.length / width, width] } };
+  if (!data.every(Number.isFinite)) {
+    throw new WeightsError(
+      `Cannot read the embedding: "${name}" holds NaN or infinity, expected finite numbers.`,
+    );
+  }
+  return { data, shape: [data.length / width, width] };
 }
 
 function fileName(source: ByteSource): string | undefined {

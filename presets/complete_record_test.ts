@@ -111,8 +111,10 @@ Deno.test("every option of createPipeline is in the record, or named there as no
     dtype: "int8",
     variant: "fp16",
     vae: "vae_tiny",
+    unet: "unet.safetensors",
+    textEncoder: "./text_encoder",
     tile: 512,
-    tokenizer: {},
+    tokenizer: "./tokenizer",
     predictionType: "v_prediction",
     checkpoint: { vae: { norm_num_groups: 4 } },
     inversions: [{ token: "<cat>" }],
@@ -132,7 +134,10 @@ Deno.test("every option of createPipeline is in the record, or named there as no
   const { options } = await originOf("mini", { hub: values.hub as object });
   assert.deepEqual(options, { hub: { revision: "v1" } });
   assert.deepEqual((await originOf({} as CreatePipelineOptions["model"], {})).lacks, ["model"]);
-  assert.deepEqual((await originOf("mini", { family: {} as never })).lacks, ["family"]);
+  assert.deepEqual((await originOf("mini", { family: {} as never, tokenizer: {} })).lacks, [
+    "family",
+    "tokenizer",
+  ]);
 });
 
 Deno.test("a stranger's record opens nothing but what a record keeps", () => {

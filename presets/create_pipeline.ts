@@ -97,13 +97,35 @@ export async function openModel(
 /** A folder or file here comes before a name on a hub. */
 async function findModel(name: string, { hub, variant }: CreatePipelineOptions): Promise<ModelFolder> {
   if (name === "mini") return await mini();
-  const [, parent = ".", file] = name.match(/^(?:(.*)[/\\])?([^/\\]+\.safetensors)$/) ?? [];
-  if (file !== undefined) return { ...await localFolder(parent), files: new Set([file]), name: file };
+  if (name.endsWith(".safetensors")) return await fileWithBesides(name);
   const onHub = /^[\w-][\w.-]*\/[\w.-]+$/.test(name) && !await exists(name);
   if (!onHub) return await localFolder(name);
   const folder = await resolveModel(name, { ...hub, ...variant !== undefined && { variant } });
   return { ...await localFolder(folder), name };
 }
+
+/** A named file, with the VAE and the tokenizer that lie beside it; other files there are none of its business. */
+async function fileWithBesides(path: string): Promise<ModelFolder> {
+  const folder = await localFolder(path);
+  const [file] = folder.files;
+  const tokenizer = ["tokenizer.json", "vocab.json", "merges.txt", ...tokenizerConfigs];
+  const names = [
+    file!.replace(/\.safetensors$/, ".vae.safetensors"),
+    ...tokenizer,
+    ...tokenizer.map((name) => `tokenizer/${name}`),
+  ];
+  const found = await Promise.all(names.map((name) => exists(`${folder.path}/${name}`)));
+  const files = new Set([file!, ...names.filter((_, i) => found[i])]);
+  const source = (name: string) => files.has(name) ? `${folder.path}/${name}` : folder.source(name);
+  return {
+    ...folder,
+    files,
+    source,
+    read: async (name) => new Uint8Array(await builtin("node:fs/promises").readFile(source(name) as string)),
+  };
+}
+
+const tokenizerConfigs = ["tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"];
 
 async function exists(path: string): Promise<boolean> {
   const { stat } = builtin("node:fs/promises");

@@ -8,6 +8,7 @@ import { chooseFamily } from "../families/choose.ts";
 import type { Family } from "../families/family.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
 import { stableDiffusion } from "../families/stable_diffusion.ts";
+import { partsBeside, withGivenParts } from "../layouts/given_parts.ts";
 import { readComponents } from "../layouts/read_components.ts";
 import type { ModelFolder } from "../weights/model_folder.ts";
 
@@ -36,6 +37,7 @@ export interface OpenFolderOptions extends OpenModelOptions {
 export async function openModelFolder(folder: ModelFolder, options: OpenFolderOptions): Promise<Model> {
   const { family: asked, ...rest } = options;
   const families = typeof asked === "object" ? [asked] : FAMILIES;
-  const files = await readComponents(folder, rest, families);
+  const read = await readComponents(folder, rest, families);
+  const files = await withGivenParts(read, folder, { ...partsBeside(read, folder), ...rest });
   return await chooseFamily(files, families, asked).open(files, rest);
 }

@@ -142,6 +142,24 @@ export function readScheduleConfig(json: unknown): SchedulerConfig {
   };
 }
 
+/**
+ * Reads the numbers of the schedule alone, from the configuration of whichever class: what remains where the sampler
+ * that it names is not known, and the user names another one.
+ *
+ * @returns `undefined` where it has no betas, and so is for another kind of noise.
+ * @throws As {@linkcode readScheduleConfig}, if one of these fields is malformed.
+ */
+export function readScheduleNumbers(json: Readonly<Record<string, unknown>>): ScheduleConfig | undefined {
+  const read = new Reader(json);
+  const has = (key: string) => (json[key] ?? undefined) !== undefined;
+  if (!has("beta_start") && !has("beta_end") && !has("trained_betas")) return undefined;
+  const className = read.text("_class_name") ?? "";
+  return scheduleOf(
+    read,
+    Object.hasOwn(CLASSES, className) ? CLASSES[className]! : { name: "", ...CONSISTENCY },
+  );
+}
+
 function scheduleOf(read: Reader, found: SchedulerClass): ScheduleConfig {
   const betaSchedules: readonly BetaSchedule[] = ["linear", "scaled_linear", "squaredcos_cap_v2"];
   const predictions: readonly PredictionType[] = ["epsilon", "sample", "v_prediction"];

@@ -4,6 +4,7 @@ import { native } from "../backends/native.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { Pipeline } from "../core/pipeline.ts";
 import { localFolder, memoryFolder, type ModelFolder } from "../weights/model_folder.ts";
+import { createPipeline } from "../presets/create_pipeline.ts";
 import { openModelFolder } from "../presets/open_model.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
 import { maxAbsDifference } from "./_fixtures.ts";
@@ -11,6 +12,9 @@ import { testPath } from "./_networks.ts";
 
 const backend = native();
 const reference = (pipeline: string) => localFolder(testPath(`./reference/pipelines/${pipeline}`));
+
+const folder = await reference("sd15-tiny");
+const names = [...folder.files].filter((file) => /\.\w+$/.test(file)); // the rest are folders
 
 /** A folder of empty files, or of the given texts. */
 function folderOf(files: Readonly<Record<string, unknown>>): ModelFolder {
@@ -100,6 +104,51 @@ Deno.test("a folder with a tiny VAE beside the usual one uses the one that is as
   const only = Object.fromEntries(Object.entries(files).filter(([file]) => !file.startsWith("vae/")));
   assert.ok(maxAbsDifference(usual.data, small.data) > 0.01);
   assert.equal(maxAbsDifference((await decode(only, {})).data, small.data), 0);
+});
+
+Deno.test("a variant that only some folders have is taken where it is; one that none has is an error", async () => {
+  const renamed = new Map(
+    names.map((file) => [file.replace(/^(unet\/.*)(\.safetensors)$/, "$1.fp16$2"), file]),
+  );
+  const files: Record<string, Uint8Array> = {};
+  for (const [name, file] of renamed) files[name] = await folder.read(file);
+  const open = async (variant: string) => {
+    const model = await openModelFolder(memoryFolder("v", files), { backend: native(), variant });
+    await using unet = model.unets.get("base")!.part;
+    await using text = model.textEncoder;
+    await Promise.all([unet.get(), text.get()]);
+  };
+  await open("fp16");
+  await assert.rejects(open("bf16"), /expected variant "bf16"/);
+});
+
+Deno.test("a sampler of a kind that is not known is an error of the run that names none", async (t) => {
+  const configs: Readonly<Record<string, object>> = {
+    EDMDPMSolverMultistepScheduler: { sigma_data: 0.5, sigma_max: 80 },
+    DPMSolverSDEScheduler: { use_karras_sigmas: true },
+    DPMSolverMultistepScheduler: { final_sigmas_type: 0 },
+  };
+  for (const [name, fields] of Object.entries(configs)) {
+    await t.step(name, async () => {
+      const files: Record<string, Uint8Array> = {};
+      for (const file of names) files[file] = await folder.read(file);
+      const scheduler = {
+        _class_name: name,
+        beta_start: 0.00085,
+        beta_end: 0.012,
+        beta_schedule: "scaled_linear",
+        ...fields,
+      };
+      files["scheduler/scheduler_config.json"] = new TextEncoder().encode(JSON.stringify(scheduler));
+      await using pipeline = await createPipeline({ model: memoryFolder("v", files), backend: native() });
+      const run = { prompt: "a house", steps: 2, seed: 1, width: 64, height: 64 };
+      await pipeline.generate({ ...run, sampler: "dpmpp_2m" });
+      await assert.rejects(
+        pipeline.generate(run),
+        /the model's own sampler\. .*Name a sampler to use the model/,
+      );
+    });
+  }
 });
 
 Deno.test("a model without a scheduler is sampled as Stable Diffusion", async () => {

@@ -7,6 +7,7 @@ import { openModelFolder } from "../presets/open_model.ts";
 import {
   insertVectors,
   invertedTokenizer,
+  readBundledInversions,
   readTextualInversion,
   type TextualInversion,
 } from "../parts/textual_inversion.ts";
@@ -94,4 +95,42 @@ Deno.test("embeddings that do not fit are refused", async () => {
   );
   assert.match(String(encoder), /WeightsError.*64 numbers, expected 32/);
   assert.throws(() => invertedTokenizer(files, [cat, cat]), RangeError);
+});
+
+Deno.test("files without a name for the word take the file's, or ask; a LoRA's bundled words are read", async () => {
+  const vectors = { dtype: "F32", shape: [2, 4], data: new Float32Array(8).fill(1) } as const;
+  for (const name of ["emb_params", "clip_l", "*", "string_to_param.*"]) {
+    const bytes = await encodeSafetensors(memoryWeights({ [name]: vectors }));
+    await assert.rejects(readTextualInversion(bytes), /expected the option "token"/, name);
+    const { token } = await readTextualInversion(new File([bytes as BlobPart], "dog.safetensors"));
+    assert.equal(token, "dog");
+  }
+  const lora = await encodeSafetensors(memoryWeights({
+    "bundle_emb.a word.string_to_param.*": vectors,
+    "bundle_emb.other.emb_params": vectors,
+    "lora_unet_conv_in.alpha": vectors,
+  }));
+  const words = await readBundledInversions(lora);
+  assert.deepEqual(words.map(({ token, vectors }) => [token, vectors.shape]), [["a word", [2, 4]], ["other", [
+    2,
+    4,
+  ]]]);
+  const broken = { ...vectors, data: new Float32Array(8).fill(NaN) };
+  await assert.rejects(
+    readTextualInversion(await encodeSafetensors(memoryWeights({ cat: broken }))),
+    /"cat" holds NaN or infinity/,
+  );
+});
+
+Deno.test("embedding files that were changed give one clear error or a word", async () => {
+  const file = await Deno.readFile(testPath("./data/inversion/learned_embeds.safetensors"));
+  let state = 3;
+  const below = (n: number) => Math.floor((state = Math.imul(state, 48271) >>> 0) / 2 ** 32 * n);
+  for (let i = 0; i < (Deno.env.get("LONG") === "1" ? 10_000 : 400); i++) {
+    const bytes = file.slice(0, below(4) === 0 ? below(file.length) : file.length);
+    for (let change = 0; change <= below(3); change++) bytes[below(bytes.length)] = below(256);
+    await readTextualInversion(bytes, { token: "a" }).catch((error: Error) => {
+      assert.ok(error instanceof WeightsError || error instanceof UnsupportedModelError, `${error.stack}`);
+    });
+  }
 });

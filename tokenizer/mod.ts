@@ -7,4 +7,6 @@ export type { Tokenizer } from "../core/tokenizer.ts";
 export * from "./chunk.ts";
 export * from "./files.ts";
 export * from "./load_tokenizer.ts";
+export * from "./prompt_parts.ts";
+export * from "./prompt_schedule.ts";
 export * from "./prompt_weights.ts";

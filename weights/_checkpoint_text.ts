@@ -31,9 +31,14 @@ const places = [
   { kind: "openclip", prefix: "cond_stage_model.model." },
 ] as const;
 
+/** Whether there is a text encoder. */
+export function hasText(weights: Weights): boolean {
+  return places.some((place) => hasTextAt(weights, place));
+}
+
 /** Works out a text encoder from `cond_stage_model.*`. */
 export function inferText(weights: Weights): InferredText {
-  const found = places.find((place) => hasText(weights, place));
+  const found = places.find((place) => hasTextAt(weights, place));
   if (found === undefined) {
     const wanted = `"${places[0].prefix}*" (1.x) or "${places[2].prefix}*" (2.x)`;
     throw new WeightsError(`Cannot open checkpoint: it has no text encoder, expected tensors ${wanted}.`);
@@ -43,7 +48,7 @@ export function inferText(weights: Weights): InferredText {
 }
 
 /** Whether there is a text encoder of this kind under a prefix. */
-export function hasText(weights: Weights, { kind, prefix }: Pick<TextLayout, "kind" | "prefix">): boolean {
+export function hasTextAt(weights: Weights, { kind, prefix }: Pick<TextLayout, "kind" | "prefix">): boolean {
   return weights.info(prefix + tensors[kind].token) !== undefined;
 }
 

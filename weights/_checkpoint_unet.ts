@@ -12,12 +12,13 @@ interface UnetHints {
   readonly sampleSize: number;
 }
 
-/** Works out a UNet from `model.diffusion_model.*`. */
+/** Works out a UNet, or a ControlNet's copy of its encoder, from its original names under a prefix. */
 export function inferUnet(
   weights: Weights,
   { wideHeads, sampleSize }: UnetHints,
+  prefix: string = "model.diffusion_model.",
 ): { readonly config: Json; readonly layout: UnetLayout } {
-  const { has, shape } = checkpointPart(weights, "model.diffusion_model.", "UNet");
+  const { has, shape } = checkpointPart(weights, prefix, "UNet");
   const isResidual = (block: number) => has(`input_blocks.${block}.0.in_layers.2.weight`);
   const isDownsampler = (block: number) => has(`input_blocks.${block}.0.op.weight`);
   const blocks = count((i) => isResidual(i + 1) || isDownsampler(i + 1)); // block 0 is the first convolution
@@ -62,7 +63,7 @@ export function inferUnet(
     ...middle > 0 && middle !== [depths.at(-1)!].flat().at(-1) && { mid_block_transformer_layers: middle },
     norm_eps: 1e-5,
     norm_num_groups: 32,
-    out_channels: shape("out.2.weight")[0]!,
+    out_channels: has("out.2.weight") ? shape("out.2.weight")[0]! : shape("input_blocks.0.0.weight")[1]!,
     sample_size: sampleSize,
     time_cond_proj_dim: has("time_embed.cond_proj.weight") ? shape("time_embed.cond_proj.weight")[1]! : null,
     transformer_layers_per_block: same(depths) ? depths[0] : depths,

@@ -3,12 +3,20 @@ import { checkpointPart, count } from "./_checkpoint_part.ts";
 import type { VaeLayout } from "./checkpoint_map.ts";
 import type { Weights } from "./weights.ts";
 
-/** Works out a VAE from `first_stage_model.*`; its scaling factor is in no tensor. */
+/** What names and shapes do not tell of a VAE. */
+export interface VaeHints {
+  /** What its tensors' names begin with. @default {"first_stage_model."} */
+  readonly prefix?: string;
+  /** What latents are multiplied by, which is in no tensor. @default {0.18215} */
+  readonly scalingFactor?: number;
+}
+
+/** Works out a VAE from its original names. */
 export function inferVae(
   weights: Weights,
-  scalingFactor: number,
+  { prefix = "first_stage_model.", scalingFactor = 0.18215 }: VaeHints = {},
 ): { readonly config: Json; readonly layout: VaeLayout } {
-  const { has, shape } = checkpointPart(weights, "first_stage_model.", "VAE");
+  const { has, shape } = checkpointPart(weights, prefix, "VAE");
   const levels = count((level) => has(`encoder.down.${level}.block.0.conv1.weight`));
   const layers = count((layer) => has(`encoder.down.0.block.${layer}.conv1.weight`));
   const channels = Array.from(

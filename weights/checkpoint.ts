@@ -6,7 +6,7 @@
  */
 import type { Json } from "../core/json.ts";
 import type { PredictionType } from "../core/schedule.ts";
-import { type CheckpointWeights, inferCheckpointConfig } from "./checkpoint_config.ts";
+import { type CheckpointWeights, inferCheckpointConfig, inferCheckpointParts } from "./checkpoint_config.ts";
 import { textNames, unetNames, vaeNames } from "./checkpoint_map.ts";
 import type { ByteSource } from "./random_access.ts";
 import { renameWeights } from "./rename.ts";
@@ -31,6 +31,8 @@ export interface Checkpoint extends AsyncDisposable {
   readonly textEncoder: CheckpointNetwork;
   /** What the UNet predicts; absent where nothing tells, as there are models of both kinds in 2.x. */
   readonly predictionType?: PredictionType;
+  /** Whether its noise schedule was rescaled so that its last level has no signal (Lin et al. 2024). */
+  readonly zeroTerminalSnr: boolean;
 }
 
 /** Fields of configs that shapes do not tell, for {@linkcode openCheckpoint} and {@linkcode splitCheckpoint}. */
@@ -78,7 +80,33 @@ export async function openCheckpoint(
  * @throws {UnsupportedModelError} If it is of another family, as SDXL or Flux.
  */
 export function splitCheckpoint(weights: CheckpointWeights, options: CheckpointOptions = {}): Checkpoint {
-  const { unet, vae, textEncoder, predictionType, layout } = inferCheckpointConfig(weights);
+  inferCheckpointConfig(weights); // says what is missing
+  const { unet, vae, textEncoder, ...said } = splitCheckpointParts(weights, options);
+  return {
+    ...said,
+    unet,
+    vae: vae!,
+    textEncoder: textEncoder!,
+    [Symbol.asyncDispose]: () => weights[Symbol.asyncDispose](),
+  };
+}
+
+/** The networks of a checkpoint that may have been published without its VAE or its text encoder. */
+export type PartialCheckpoint =
+  & Pick<Checkpoint, "unet" | "predictionType" | "zeroTerminalSnr">
+  & Partial<Pick<Checkpoint, "vae" | "textEncoder">>;
+
+/**
+ * Takes apart what a checkpoint has. The parts live as long as `weights`.
+ *
+ * @throws {WeightsError} If it has no UNet, or part of a network.
+ * @throws {UnsupportedModelError} If it is of another family, as SDXL or Flux.
+ */
+export function splitCheckpointParts(
+  weights: CheckpointWeights,
+  options: CheckpointOptions = {},
+): PartialCheckpoint {
+  const { unet, vae, text, predictionType, zeroTerminalSnr } = inferCheckpointParts(weights);
   const lent: Weights = {
     names: () => weights.names(),
     info: (name) => weights.info(name),
@@ -86,13 +114,20 @@ export function splitCheckpoint(weights: CheckpointWeights, options: CheckpointO
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   return {
-    unet: { config: { ...unet, ...options.unet }, weights: renameWeights(lent, unetNames(layout.unet)) },
-    vae: { config: { ...vae, ...options.vae }, weights: renameWeights(lent, vaeNames(layout.vae)) },
-    textEncoder: {
-      config: { ...textEncoder, ...options.textEncoder },
-      weights: renameWeights(lent, textNames(layout.text)),
+    unet: {
+      config: { ...unet.config, ...options.unet },
+      weights: renameWeights(lent, unetNames(unet.layout)),
+    },
+    ...vae !== undefined && {
+      vae: { config: { ...vae.config, ...options.vae }, weights: renameWeights(lent, vaeNames(vae.layout)) },
+    },
+    ...text !== undefined && {
+      textEncoder: {
+        config: { ...text.config, ...options.textEncoder },
+        weights: renameWeights(lent, textNames(text.layout)),
+      },
     },
     ...predictionType !== undefined && { predictionType },
-    [Symbol.asyncDispose]: () => weights[Symbol.asyncDispose](),
+    zeroTerminalSnr,
   };
 }

@@ -8,7 +8,7 @@ import type { Json } from "../core/json.ts";
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import { inferPredictionType } from "./_checkpoint_prediction.ts";
-import { inferText } from "./_checkpoint_text.ts";
+import { hasText, inferText } from "./_checkpoint_text.ts";
 import { inferUnet } from "./_checkpoint_unet.ts";
 import { inferVae } from "./_checkpoint_vae.ts";
 import type { TextLayout, UnetLayout, VaeLayout } from "./checkpoint_map.ts";
@@ -27,6 +27,8 @@ export interface CheckpointConfig {
   readonly textEncoder: Json;
   /** What the UNet predicts; absent where nothing tells, as there are models of both kinds in 2.x. */
   readonly predictionType?: PredictionType;
+  /** Whether its noise schedule was rescaled so that its last level has no signal. */
+  readonly zeroTerminalSnr: boolean;
   /** What the names of the tensors depend on. */
   readonly layout: { readonly unet: UnetLayout; readonly vae: VaeLayout; readonly text: TextLayout };
 }
@@ -53,21 +55,56 @@ export function isCheckpoint(weights: Weights): boolean {
  * ```
  */
 export function inferCheckpointConfig(weights: CheckpointWeights): CheckpointConfig {
-  refuseOtherFiles(weights);
-  const text = inferText(weights);
-  const second = text.layout.kind === "openclip";
-  const predictionType = inferPredictionType(weights) ?? (second ? undefined : "epsilon");
-  const sampleSize = second && predictionType === "v_prediction" ? 96 : 64;
-  const unet = inferUnet(weights, { wideHeads: second, sampleSize });
-  const vae = inferVae(weights, 0.18215);
+  const { unet, ...said } = inferCheckpointParts(weights);
+  const [text, vae] = [said.text ?? inferText(weights), said.vae ?? inferVae(weights)]; // which say what is missing
   return {
     unet: unet.config,
     vae: vae.config,
     textEncoder: text.config,
-    ...predictionType !== undefined && { predictionType },
+    ...said.predictionType !== undefined && { predictionType: said.predictionType },
+    zeroTerminalSnr: said.zeroTerminalSnr,
     layout: { unet: unet.layout, vae: vae.layout, text: text.layout },
   };
 }
+
+/** The networks of a checkpoint; those that it was published without are absent. */
+export interface CheckpointParts {
+  /** The UNet. */
+  readonly unet: { readonly config: Json; readonly layout: UnetLayout };
+  /** The VAE. */
+  readonly vae?: { readonly config: Json; readonly layout: VaeLayout };
+  /** The text encoder. */
+  readonly text?: { readonly config: Json; readonly layout: TextLayout };
+  /** What the UNet predicts, where something tells. */
+  readonly predictionType?: PredictionType;
+  /** Whether its noise schedule was rescaled. */
+  readonly zeroTerminalSnr: boolean;
+}
+
+/**
+ * Works out what a checkpoint holds, which may be a UNet alone.
+ *
+ * @throws {UnsupportedModelError} If it is of another family.
+ * @throws {WeightsError} If it has no UNet, or part of a network.
+ */
+export function inferCheckpointParts(weights: CheckpointWeights): CheckpointParts {
+  refuseOtherFiles(weights);
+  const text = hasText(weights) ? inferText(weights) : undefined;
+  const width = weights.info(`${unetPrefix}middle_block.1.transformer_blocks.0.attn2.to_k.weight`)?.shape[1];
+  const second = text === undefined ? width === 1024 : text.layout.kind === "openclip";
+  const predictionType = inferPredictionType(weights) ?? (second ? undefined : "epsilon");
+  const sampleSize = saidSize(weights) ?? (second && predictionType === "v_prediction" ? 96 : 64);
+  const hasVae = [...weights.names()].some((name) => name.startsWith("first_stage_model."));
+  return {
+    unet: inferUnet(weights, { wideHeads: second, sampleSize }),
+    ...hasVae && { vae: inferVae(weights) },
+    ...text !== undefined && { text },
+    ...predictionType !== undefined && { predictionType },
+    zeroTerminalSnr: hasZeroTerminalSnr(weights),
+  };
+}
+
+const unetPrefix = "model.diffusion_model.";
 
 /** Names that only other families have begin so. */
 const otherFamilies: Readonly<Record<string, string>> = {
@@ -78,8 +115,23 @@ const otherFamilies: Readonly<Record<string, string>> = {
   "double_blocks.": "Flux",
 };
 
+/** Marker tensors of models whose noise is not that of Stable Diffusion, by what they say. */
+const otherNoise: readonly (readonly [RegExp, string])[] = [
+  [/^edm_(?:mean|std)$/, "EDM's noise levels with a mean and a deviation of latents"],
+  [/^edm_vpred\.sigma_(?:min|max)$/, "EDM's noise levels with v prediction"],
+];
+
 function refuseOtherFiles(weights: Weights): void {
   for (const name of weights.names()) {
+    const marked = otherNoise.find(([pattern]) => pattern.test(name));
+    if (marked !== undefined) {
+      throw new UnsupportedModelError(
+        `Cannot open checkpoint: its marker "${name}" says that it was trained with ${
+          marked[1]
+        }, expected Stable ` +
+          `Diffusion's own.`,
+      );
+    }
     const prefix = Object.keys(otherFamilies).find((prefix) => name.startsWith(prefix));
     if (prefix === undefined) continue;
     throw new UnsupportedModelError(
@@ -93,4 +145,16 @@ function refuseOtherFiles(weights: Weights): void {
   throw new WeightsError(
     `Cannot open checkpoint: it has no UNet, expected tensors "model.diffusion_model.*" (found "${first}" and others).`,
   );
+}
+
+/** The marker tensor, or what kohya's trainer writes. */
+function hasZeroTerminalSnr(weights: CheckpointWeights): boolean {
+  return weights.info("ztsnr") !== undefined || weights.metadata?.["ss_zero_terminal_snr"] === "True";
+}
+
+/** Side of the latent, from ModelSpec's resolution in pixels; the networks here have an eighth of it. */
+function saidSize({ metadata = {} }: CheckpointWeights): number | undefined {
+  const [, width, height] = metadata["modelspec.resolution"]?.match(/^(\d{3,4})x(\d{3,4})$/) ?? [];
+  const side = Number(width);
+  return width !== undefined && width === height && side % 64 === 0 ? side / 8 : undefined;
 }

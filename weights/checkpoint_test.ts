@@ -137,13 +137,14 @@ Deno.test("Stable Diffusion's real names: the first and last of each kind", () =
 Deno.test("the prediction type is what metadata or markers say", async () => {
   await using one = await openSafetensors(first);
   await using two = await openSafetensors(second);
-  const inferred = (weights: Weights, metadata: Record<string, string>, extra: string[] = []) => {
+  const configured = (weights: Weights, metadata: Record<string, string>, extra: string[] = []) => {
     const names = new Set(extra);
     const info = (name: string) =>
       names.has(name) ? { dtype: "F32", shape: [0], byteLength: 0 } as const : weights.info(name);
     const marked: CheckpointWeights = { ...weights, info, metadata };
-    return inferCheckpointConfig(marked).predictionType;
+    return inferCheckpointConfig(marked);
   };
+  const inferred = (...args: Parameters<typeof configured>) => configured(...args).predictionType;
   assert.equal(inferred(two, {}), undefined);
   assert.equal(inferred(two, { "modelspec.prediction_type": "epsilon" }), "epsilon");
   assert.equal(inferred(two, { "modelspec.prediction_type": "v_prediction" }), "v_prediction");
@@ -152,6 +153,11 @@ Deno.test("the prediction type is what metadata or markers say", async () => {
   assert.equal(inferred(one, { "modelspec.architecture": "stable-diffusion-v1" }), "epsilon");
   assert.equal(inferred(one, { ss_v_parameterization: "True" }), "v_prediction");
   assert.equal(inferred(one, {}, ["v_pred"]), "v_prediction");
+  assert.equal(configured(one, {}).zeroTerminalSnr, false);
+  assert.equal(configured(one, {}, ["v_pred", "ztsnr"]).zeroTerminalSnr, true);
+  assert.equal(configured(one, { ss_zero_terminal_snr: "True" }).zeroTerminalSnr, true);
+  assert.equal(configured(one, {}).unet.sample_size, 64);
+  assert.equal(configured(one, { "modelspec.resolution": "768x768" }).unet.sample_size, 96);
 });
 
 Deno.test("what is not such a checkpoint is refused by name", async () => {
@@ -167,6 +173,12 @@ Deno.test("what is not such a checkpoint is refused by name", async () => {
     /Stable Diffusion 3/,
   );
   assert.throws(() => splitCheckpoint(holding("double_blocks.0.x")), /Flux/);
+  for (const marker of ["edm_mean", "edm_vpred.sigma_max"]) {
+    assert.throws(() => splitCheckpoint(holding(input, marker)), {
+      name: "UnsupportedModelError",
+      message: new RegExp(`its marker "${marker}" says that it was trained with EDM`),
+    });
+  }
   assert.throws(() => splitCheckpoint(holding("lora_unet_x")), {
     name: "WeightsError",
     message: /it has no UNet, expected tensors "model.diffusion_model.\*" \(found "lora_unet_x" and others\)/,

@@ -8,7 +8,7 @@ import type { Json } from "../core/json.ts";
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import { inferPredictionType } from "./_checkpoint_prediction.ts";
-import { hasText, inferTextAt } from "./_checkpoint_text.ts";
+import { hasTextAt, inferTextAt } from "./_checkpoint_text.ts";
 import { inferUnet } from "./_checkpoint_unet.ts";
 import { inferVae } from "./_checkpoint_vae.ts";
 import type { CheckpointNetwork, CheckpointOptions } from "./checkpoint.ts";
@@ -70,7 +70,7 @@ export function splitXlCheckpoint(
   options: XlCheckpointOptions = {},
 ): XlCheckpoint {
   refuseOtherLevels(weights);
-  const refiner = !hasText(weights, clip) && hasText(weights, refinersClip);
+  const refiner = !hasTextAt(weights, clip) && hasTextAt(weights, refinersClip);
   const second = refiner ? refinersClip : openClip;
   needText(weights, ...refiner ? [second] : [clip, second]);
   const lent: Weights = {
@@ -88,7 +88,7 @@ export function splitXlCheckpoint(
     return network({ ...config, ...given }, textNames(layout));
   };
   const unet = inferUnet(weights, { wideHeads: true, sampleSize: 128 });
-  const vae = inferVae(weights, 0.13025);
+  const vae = inferVae(weights, { scalingFactor: 0.13025 });
   const textEncoder2 = text(second, options.textEncoder2);
   return {
     kind: refiner ? "refiner" : "base",
@@ -121,7 +121,7 @@ function needText(
   ...places: readonly (typeof clip | typeof openClip | typeof refinersClip)[]
 ) {
   for (const place of places) {
-    if (hasText(weights, place)) continue;
+    if (hasTextAt(weights, place)) continue;
     throw new WeightsError(
       `Cannot open checkpoint: it has no ${
         place === clip ? "first" : "second"

@@ -22,6 +22,7 @@ export * from "./convert.ts";
 export * from "./dtype.ts";
 export * from "./legacy_attention.ts";
 export * from "./memory.ts";
+export * from "./network_file.ts";
 export * from "./model_folder.ts";
 export * from "./open_weights.ts";
 export * from "./override.ts";

@@ -17,6 +17,7 @@ export interface GraphComponent {
  * @throws {TypeError} If it has no configuration.
  */
 export function component(files: Components, role: string): GraphComponent {
+  if (files.layout === "single file" && !files.roles.has(role)) files.need(role); // says how to give one
   return {
     config: needConfig(files, role),
     async weights() {

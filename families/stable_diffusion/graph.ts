@@ -104,7 +104,9 @@ export async function openGraphModel(files: Components, options: OpenModelOption
 
 /** The VAE that was asked for, else the ordinary one, else a tiny one; and a tiny one for previews beside it. */
 function autoencoders(files: Components, { vae: asked }: OpenModelOptions) {
-  const vae = asked ?? ["vae", ...tinyRoles].find((role) => files.roles.has(role)) ?? "vae";
+  // One that is no folder of the model's was put in place of its own when the files were read.
+  const own = ["vae", ...tinyRoles].find((role) => files.roles.has(role)) ?? "vae";
+  const vae = asked !== undefined && files.roles.has(asked) ? asked : own;
   const tiny = tinyRoles.find((role) => files.roles.has(role) && role !== vae);
   return {
     vae: component(files, vae),
