@@ -142,8 +142,9 @@ export class Pipeline implements AsyncDisposable {
     );
     if (options.image !== undefined) await this.#leave(this.model.vae);
     const decoder = this.#ahead(() => this.model.vae.get()); // while the picture is denoised
-    let latents: Latent = start.noise;
-    {
+    const kept = run.strength === 0 ? start.image : undefined; // nothing is to change: no step is taken
+    let latents: Latent = kept ?? start.noise;
+    if (kept === undefined) {
       await using denoiser = await RowGroups.prepare({
         unet: await clock.load(network()),
         encoded,
@@ -258,6 +259,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Number of steps of a run: those before a picture's noise level are left out. */
   #stepsOf(run: Run, { image }: ReadOptions): number {
+    if (image !== undefined && run.strength === 0) return 0;
     const start = image === undefined ? {} : { image: EMPTY, strength: run.strength };
     const { plan, first } = planSampling(run.sampler, start, {
       schedule: this.model.schedule,

@@ -118,7 +118,10 @@ export function splitCheckpointParts(
     [Symbol.asyncDispose]: () => Promise.resolve(),
   };
   return {
-    unet: { config: { ...unet.config, ...options.unet }, weights: renameWeights(lent, unetNames(unet.layout)) },
+    unet: {
+      config: { ...unet.config, ...options.unet },
+      weights: renameWeights(lent, unetNames(unet.layout)),
+    },
     ...vae !== undefined && {
       vae: { config: { ...vae.config, ...options.vae }, weights: renameWeights(lent, vaeNames(vae.layout)) },
     },
