@@ -10,6 +10,7 @@ import { parametersOf } from "./_parameters.ts";
 import { type ReadOptions, readPictures } from "./_pictures.ts";
 import { RowGroups } from "./_row_groups.ts";
 import { asPixels, runNoise, startRun } from "./_start.ts";
+import { picturesSources, usedLoras } from "./_used.ts";
 import { checkGenerateOptions, type GenerateOptions, planRun, type Run } from "./generate_options.ts";
 import type {
   GeneratedImage,
@@ -25,7 +26,7 @@ import { classifierFree, type Guidance } from "./guidance.ts";
 import type { LazyPart } from "./lazy_part.ts";
 import { BackendUnavailableError, UnsupportedModelError } from "./errors.ts";
 import type { LoraInput, Model } from "./model.ts";
-import { type Fingerprint, picturesSources, type UsedLora, usedLoras } from "./picture_sources.ts";
+import type { Fingerprint, UsedLora } from "./picture_sources.ts";
 import { Queue } from "./queue.ts";
 import type { Encoded, LoadNeeds } from "./parts.ts";
 import { planSampling, runSampler, type SamplerStep } from "./run_sampler.ts";
