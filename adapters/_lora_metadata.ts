@@ -3,6 +3,7 @@
  * `{"unet.r": 16, "unet.lora_alpha": 8, "unet.alpha_pattern": {"mid_block.…to_q": 4}, "text_encoder.r": …}`.
  */
 import { WeightsError } from "../core/errors.ts";
+import type { Json } from "../core/json.ts";
 import type { LoraTarget } from "./lora.ts";
 
 /** What the metadata say of one network's layers. */
@@ -26,8 +27,6 @@ export function readAdapterSettings(
   const all = parse(metadata.lora_adapter_metadata ?? "{}");
   return { unet: settings(all, "unet"), textEncoder: settings(all, "text_encoder") };
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 function settings(all: Json, prefix: string): AdapterSettings {
   const field = (name: string) => all[`${prefix}.${name}`] ?? all[name];

@@ -17,7 +17,10 @@ export function sgmNames(modules: Iterable<string>): Map<string, string> {
   const names = unetNames({
     attention: levels.map((level) => has(`${level}.attentions`)),
     layers: count("down_blocks.0.resnets"),
-    depth: count("mid_block.attentions.0.transformer_blocks"),
+    depth: Math.max(
+      0,
+      ...paths.map((path) => 1 + Number(path.match(/\.transformer_blocks\.(\d+)\./)?.[1] ?? -1)),
+    ),
   }, "");
   return new Map(paths.flatMap((path) => {
     const original = names.get(`${path}.weight`)?.name;

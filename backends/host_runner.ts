@@ -12,7 +12,7 @@ import { readFloat32 } from "../weights/convert.ts";
 import { dequantised } from "../weights/quantise.ts";
 import { bindGraph, fixedDimensions } from "./_graph_program.ts";
 import { fromPort, type PortTensor, toPort } from "./_port_tensor.ts";
-import { Queue } from "./_queue.ts";
+import { Queue } from "../core/queue.ts";
 import { openRunner } from "./_session_runner.ts";
 import type { LoadOptions, PartSource, Port, Runner } from "./backend.ts";
 

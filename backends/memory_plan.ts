@@ -118,10 +118,10 @@ function peakActivations(graph: Graph, dtype: ComputeType, sizes: Readonly<Recor
 }
 
 /** Elements of an attention's scores, twice. */
-function scores({ operator, inputs, attributes }: Node, sizes: Readonly<Record<string, number>>): number {
-  if (operator !== "attention") return 0;
-  const [query, key] = inputs as [Value, Value];
-  return 2 * (attributes.heads as number) * elements(query.shape.slice(0, 2), sizes) *
+function scores(node: Node, sizes: Readonly<Record<string, number>>): number {
+  if (node.operator !== "attention") return 0;
+  const [query, key] = node.inputs as [Value, Value];
+  return 2 * node.attributes.heads * elements(query.shape.slice(0, 2), sizes) *
     elements([key.shape[1]!], sizes);
 }
 

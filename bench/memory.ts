@@ -9,6 +9,7 @@
  *
  * Linux only: the peak is `VmHWM`, what the process had resident at most, files that it has mapped included.
  */
+import type { Json } from "../core/json.ts";
 import { native } from "../backends/native.ts";
 import { wasm } from "../backends/wasm.ts";
 import { sizeOf } from "../core/tensor.ts";
@@ -17,7 +18,6 @@ import { autoencoderKLDecoder, readAutoencoderKLConfig } from "../models/autoenc
 import { clipText, readClipTextConfig } from "../models/clip_text.ts";
 import { unet } from "../models/unet.ts";
 import { readUnetConfig } from "../models/unet_config.ts";
-import type { Json } from "../weights/model_folder.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { writeSafetensors } from "../weights/write_safetensors.ts";
 import { randomWeights } from "./_sd15.ts";

@@ -1,4 +1,5 @@
 /** Where the time of a run goes. */
+import { abandonable } from "./abandonable.ts";
 import type { GenerationTimes } from "./generation.ts";
 
 type Phase = Exclude<keyof GenerationTimes, "total">;
@@ -22,15 +23,10 @@ export class Clock {
   /** Waits for work, or for the signal: the work then goes on, and {@linkcode Clock.idle} says when it ends. */
   async spend<T>(phase: Phase, work: Promise<T>): Promise<T> {
     const start = performance.now();
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const abort = () => reject(this.#signal?.reason);
     this.#last = work.catch(() => {});
-    this.#signal?.addEventListener("abort", abort, { once: true });
     try {
-      if (this.#signal?.aborted) abort();
-      return await Promise.race([work, aborted]);
+      return await abandonable(work, this.#signal);
     } finally {
-      this.#signal?.removeEventListener("abort", abort);
       this.#spent[phase] += performance.now() - start;
     }
   }

@@ -15,7 +15,14 @@ export type * from "./noise.ts";
 export * from "./parameterisation.ts";
 export type * from "./parts.ts";
 export * from "./pipeline.ts";
-export type * from "./picture_sources.ts";
+export type {
+  Fingerprint,
+  ModelOrigin,
+  PictureSources,
+  UsedControl,
+  UsedFile,
+  UsedLora,
+} from "./picture_sources.ts";
 export * from "./preview.ts";
 export * from "./queue.ts";
 export * from "./run_sampler.ts";

@@ -15,6 +15,15 @@ export const SD1_LATENT_TO_RGB: readonly (readonly [number, number, number])[] =
   [0, 0, 0],
 ];
 
+/** The same for the latents of Stable Diffusion XL, as ComfyUI has them. */
+export const SDXL_LATENT_TO_RGB: typeof SD1_LATENT_TO_RGB = [
+  [0.3651, 0.4232, 0.4341],
+  [-0.2533, -0.0042, 0.1068],
+  [0.1076, 0.1111, -0.0362],
+  [-0.3165, -0.2492, -0.2188],
+  [0.1084, -0.0175, -0.0011],
+];
+
 /** For latents that nobody has measured: the first three channels, of about unit variance, as colours. */
 const ANY_LATENT_TO_RGB: typeof SD1_LATENT_TO_RGB = [[0.4, 0, 0], [0, 0.4, 0], [0, 0, 0.4]];
 

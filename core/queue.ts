@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { abandonable } from "./abandonable.ts";
 
 /** Runs asynchronous tasks one after the other, in the order of the calls. */
 export class Queue {
@@ -20,17 +21,12 @@ export class Queue {
     const { promise, resolve } = Promise.withResolvers<void>();
     const before = this.#tail;
     this.#tail = before.then(() => promise);
-    const aborted = Promise.withResolvers<never>();
-    const abort = () => aborted.reject(signal?.reason);
-    signal?.addEventListener("abort", abort, { once: true });
     try {
       signal?.throwIfAborted();
-      await Promise.race([before, aborted.promise]);
+      await abandonable(before, signal);
     } catch (error) {
       resolve();
       throw error;
-    } finally {
-      signal?.removeEventListener("abort", abort);
     }
     return { [Symbol.dispose]: resolve };
   }

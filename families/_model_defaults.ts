@@ -1,11 +1,11 @@
 /** What a model's `scheduler_config.json` decides: schedule and sampler. */
 import { UnsupportedModelError } from "../core/errors.ts";
+import type { Json } from "../core/json.ts";
 import type { Model } from "../core/model.ts";
 import type { Sampler } from "../core/sampler.ts";
 import { createSchedule, type ScheduleConfig } from "../schedules/ddpm.ts";
 import { readScheduleConfig, readScheduleNumbers } from "../schedules/scheduler_config.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
-import type { Json } from "../weights/model_folder.ts";
 import type { OpenModelOptions } from "./open_options.ts";
 
 /** The guidance scale that Stable Diffusion's authors used. */

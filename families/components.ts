@@ -3,11 +3,12 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import type { OnnxSource } from "../backends/backend.ts";
 import { BASE } from "../core/model.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
-import type { Json, ModelFolder } from "../weights/model_folder.ts";
+import type { ModelFolder } from "../weights/model_folder.ts";
 import type { Weights } from "../weights/weights.ts";
 
 /** A network's bytes, in a form that a backend runs. */

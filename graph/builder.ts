@@ -7,7 +7,6 @@
 import { compatible, type Dimension, over, plus, times, windowed } from "./dimension.ts";
 import type {
   Activation,
-  Attribute,
   ConstantValue,
   Graph,
   Node,
@@ -66,6 +65,9 @@ export type LayerHook = (
   output: Value,
   window?: Conv2dWindow,
 ) => Value;
+
+/** What a node computes, apart from where it stands: an operator with its own attributes. */
+type Operation = { [O in Operator]: Pick<Node<O>, "operator" | "attributes"> }[Operator];
 
 /** Builds one graph. */
 export class GraphBuilder {
@@ -145,7 +147,12 @@ export class GraphBuilder {
     const { weight = this.weight(`${path}.weight`, [outChannels, inChannels / groups, kernel, kernel]) } =
       options;
     const inputs = bias ? [x, weight, this.weight(`${path}.bias`, [outChannels])] : [x, weight];
-    const y = this.#node("conv2d", path, inputs, shape, { kernel, stride, groups, pads });
+    const y = this.#node(
+      { operator: "conv2d", attributes: { kernel, stride, groups, pads } },
+      path,
+      inputs,
+      shape,
+    );
     if (options.weight !== undefined) return y;
     return this.#hook?.(this, path, x, y, { kernel, stride, groups, padding: pads }) ?? y;
   }
@@ -159,7 +166,10 @@ export class GraphBuilder {
       stored ?? [outFeatures, inFeatures],
     );
     const inputs = bias ? [x, weight, this.weight(`${path}.bias`, [outFeatures])] : [x, weight];
-    const y = this.#node("linear", path, inputs, [...x.shape.slice(0, -1), outFeatures]);
+    const y = this.#node({ operator: "linear", attributes: {} }, path, inputs, [
+      ...x.shape.slice(0, -1),
+      outFeatures,
+    ]);
     return this.#hook?.(this, path, x, y) ?? y;
   }
 
@@ -168,7 +178,11 @@ export class GraphBuilder {
     const [k, n] = transposed ? [b.shape.at(-1)!, b.shape.at(-2)!] : [b.shape.at(-2)!, b.shape.at(-1)!];
     this.#match(layer, a, a.shape.at(-1)!, k);
     const batch = a.shape.length >= b.shape.length ? a.shape.slice(0, -2) : b.shape.slice(0, -2);
-    return this.#node("matmul", layer, [a, b], [...batch, a.shape.at(-2)!, n], { transposed });
+    return this.#node({ operator: "matmul", attributes: { transposed } }, layer, [a, b], [
+      ...batch,
+      a.shape.at(-2)!,
+      n,
+    ]);
   }
 
   /** Group normalisation of `[rows, channels, …]` with `path.weight` and `path.bias` `[channels]`. */
@@ -181,14 +195,19 @@ export class GraphBuilder {
     }
     const affine = [channels, ...x.shape.slice(2).map(() => 1)];
     const weights = ["weight", "bias"].map((name) => this.weight(`${path}.${name}`, affine, [channels]));
-    return this.#node("groupNorm", path, [x, ...weights], x.shape, { groups, epsilon });
+    return this.#node(
+      { operator: "groupNorm", attributes: { groups, epsilon } },
+      path,
+      [x, ...weights],
+      x.shape,
+    );
   }
 
   /** Layer normalisation over the last dimension with `path.weight` and `path.bias`. */
   layerNorm(path: string, x: Value, epsilon: number): Value {
     const features = this.#known(path, x.shape.at(-1)!);
     const weights = ["weight", "bias"].map((name) => this.weight(`${path}.${name}`, [features]));
-    return this.#node("layerNorm", path, [x, ...weights], x.shape, { epsilon });
+    return this.#node({ operator: "layerNorm", attributes: { epsilon } }, path, [x, ...weights], x.shape);
   }
 
   /** Multi-head attention of queries `[rows, n, width]` over keys and values `[rows, m, width]`. */
@@ -202,12 +221,12 @@ export class GraphBuilder {
     }
     this.#match(layer, key, key.shape.at(-1)!, width);
     const attributes = { heads, causal, activation, lengthNorm };
-    return this.#node("attention", layer, [query, key, value, bias], query.shape, attributes);
+    return this.#node({ operator: "attention", attributes }, layer, [query, key, value, bias], query.shape);
   }
 
   /** An element-wise non-linearity. */
   activation(layer: string, kind: Activation, x: Value): Value {
-    return this.#node(kind, layer, [x], x.shape);
+    return this.#node({ operator: kind, attributes: {} }, layer, [x], x.shape);
   }
 
   /** `a + b`, broadcast. */
@@ -232,12 +251,12 @@ export class GraphBuilder {
 
   /** Limits every element to `min` … `max`. */
   clamp(layer: string, x: Value, min: number, max: number): Value {
-    return this.#node("clamp", layer, [x], x.shape, { min, max });
+    return this.#node({ operator: "clamp", attributes: { min, max } }, layer, [x], x.shape);
   }
 
   /** Probabilities along the last dimension. */
   softmax(layer: string, x: Value): Value {
-    return this.#node("softmax", layer, [x], x.shape);
+    return this.#node({ operator: "softmax", attributes: {} }, layer, [x], x.shape);
   }
 
   /** Joins values along a dimension. */
@@ -247,23 +266,38 @@ export class GraphBuilder {
       value.shape.forEach((size, i) => i === axis || this.#match(layer, value, size, first.shape[i]!));
     }
     const shape = first.shape.with(axis, values.map(({ shape }) => shape[axis]!).reduce(plus));
-    return this.#node("concat", layer, values, shape, { axis });
+    return this.#node({ operator: "concat", attributes: { axis } }, layer, values, shape);
   }
 
   /** Cuts a value into equal parts along its last dimension. */
   split(layer: string, x: Value, parts: number): Value[] {
     const shape = [...x.shape.slice(0, -1), over(x.shape.at(-1)!, parts)];
-    return this.#emit("split", layer, [x], Array.from({ length: parts }, () => shape));
+    return this.#emit(
+      { operator: "split", attributes: {} },
+      layer,
+      [x],
+      Array.from({ length: parts }, () => shape),
+    );
   }
 
   /** Elements `start` to `end` (exclusive) along a dimension. */
   slice(layer: string, x: Value, axis: number, start: number, end: number): Value {
-    return this.#node("slice", layer, [x], x.shape.with(axis, end - start), { axis, start, end });
+    return this.#node(
+      { operator: "slice", attributes: { axis, start, end } },
+      layer,
+      [x],
+      x.shape.with(axis, end - start),
+    );
   }
 
   /** Reorders dimensions. */
   transpose(layer: string, x: Value, order: readonly number[]): Value {
-    return this.#node("transpose", layer, [x], order.map((i) => x.shape[i]!), { order });
+    return this.#node(
+      { operator: "transpose", attributes: { order } },
+      layer,
+      [x],
+      order.map((i) => x.shape[i]!),
+    );
   }
 
   /** Sees the elements under another shape: 0 keeps that dimension, one −1 is worked out from the others. */
@@ -272,88 +306,98 @@ export class GraphBuilder {
     const rest = x.shape.filter((_, i) => shape[i] !== 0).reduce(times, 1);
     const known = shape.filter((size) => size > 0).reduce((product, size) => product * size, 1);
     const result = kept.map((size) => size === -1 ? (known === 1 ? rest : over(rest, known)) : size);
-    return this.#node("reshape", layer, [x], result, { shape });
+    return this.#node({ operator: "reshape", attributes: { shape } }, layer, [x], result);
   }
 
   /** Sees the elements under the shape of `like`. */
   reshapeLike(layer: string, x: Value, like: Value): Value {
-    return this.#node("reshapeLike", layer, [x, like], like.shape);
+    return this.#node({ operator: "reshapeLike", attributes: {} }, layer, [x, like], like.shape);
   }
 
   /** Nearest-neighbour resize of `[rows, channels, height, width]` to the height and width of `like`. */
   resizeLike(layer: string, x: Value, like: Value): Value {
     const [rows, channels] = this.#rank(layer, x, 4);
-    return this.#node("resizeLike", layer, [x, like], [rows!, channels!, like.shape[2]!, like.shape[3]!]);
+    return this.#node({ operator: "resizeLike", attributes: {} }, layer, [x, like], [
+      rows!,
+      channels!,
+      like.shape[2]!,
+      like.shape[3]!,
+    ]);
   }
 
   /** Nearest-neighbour resize of `[rows, channels, height, width]` by a whole factor. */
   resize(layer: string, x: Value, factor: number): Value {
     const [rows, channels, height, width] = this.#rank(layer, x, 4);
-    return this.#node(
-      "resize",
-      layer,
-      [x],
-      [rows!, channels!, times(height!, factor), times(width!, factor)],
-      { factor },
-    );
+    return this.#node({ operator: "resize", attributes: { factor } }, layer, [x], [
+      rows!,
+      channels!,
+      times(height!, factor),
+      times(width!, factor),
+    ]);
   }
 
   /** PyTorch's `pixel_unshuffle`: `[rows, c, h, w]` to `[rows, c·f², h / f, w / f]`, channels first within a block. */
   spaceToDepth(layer: string, x: Value, factor: number): Value {
     const [rows, channels, height, width] = this.#rank(layer, x, 4);
     const shape = [rows!, times(channels!, factor * factor), over(height!, factor), over(width!, factor)];
-    return this.#node("spaceToDepth", layer, [x], shape, { factor });
+    return this.#node({ operator: "spaceToDepth", attributes: { factor } }, layer, [x], shape);
   }
 
   /** Mean over windows of `kernel` × `kernel`, without overlap; an odd last row or column counts as a window where `ceil`. */
   averagePool(layer: string, x: Value, kernel: number, { ceil = false }: { ceil?: boolean } = {}): Value {
     const [rows, channels, height, width] = this.#rank(layer, x, 4);
     const [h, w] = [height!, width!].map((size) => over(ceil ? plus(size, kernel - 1) : size, kernel));
-    return this.#node("averagePool", layer, [x], [rows!, channels!, h!, w!], { kernel, ceil });
+    return this.#node({ operator: "averagePool", attributes: { kernel, ceil } }, layer, [x], [
+      rows!,
+      channels!,
+      h!,
+      w!,
+    ]);
   }
 
   /** Rows of a table `[entries, width]` chosen by integer indices. */
   gather(layer: string, table: Value, indices: Value): Value {
-    return this.#node("gather", layer, [table, indices], [...indices.shape, ...table.shape.slice(1)]);
+    return this.#node({ operator: "gather", attributes: {} }, layer, [table, indices], [
+      ...indices.shape,
+      ...table.shape.slice(1),
+    ]);
   }
 
   /** Converts the element type. */
   cast(layer: string, x: Value, type: ValueType): Value {
-    return this.#emit("cast", layer, [x], [x.shape], { to: type }, type)[0]!;
+    return this.#emit({ operator: "cast", attributes: {} }, layer, [x], [x.shape], type)[0]!;
   }
 
   #node(
-    operator: Operator,
+    what: Operation,
     layer: string,
     inputs: readonly (Value | undefined)[],
     shape: readonly Dimension[],
-    attributes: Readonly<Record<string, Attribute>> = {},
   ): Value {
-    return this.#emit(operator, layer, inputs, [shape], attributes)[0]!;
+    return this.#emit(what, layer, inputs, [shape])[0]!;
   }
 
   #emit(
-    operator: Operator,
+    what: Operation,
     layer: string,
     inputs: readonly (Value | undefined)[],
     shapes: readonly (readonly Dimension[])[],
-    attributes: Readonly<Record<string, Attribute>> = {},
     type: ValueType = "float32",
   ): Value[] {
-    const name = `${layer}/${operator}_${this.#nodes.length}`;
+    const name = `${layer}/${what.operator}_${this.#nodes.length}`;
     const outputs = shapes.map((shape, i) => ({ name: i === 0 ? name : `${name}.${i}`, type, shape }));
-    this.#nodes.push({ operator, layer, inputs, outputs, attributes });
+    this.#nodes.push({ ...what, layer, inputs, outputs });
     return outputs;
   }
 
-  #broadcast(operator: Operator, layer: string, a: Value, b: Value): Value {
+  #broadcast(operator: "add" | "subtract" | "multiply" | "divide", layer: string, a: Value, b: Value): Value {
     const rank = Math.max(a.shape.length, b.shape.length);
     const shape = Array.from({ length: rank }, (_, i) => {
       const [m, n] = [a.shape.at(i - rank) ?? 1, b.shape.at(i - rank) ?? 1];
       if (m !== 1 && n !== 1) this.#match(layer, b, n, m);
       return m === 1 ? n : typeof m === "string" && typeof n === "number" && n !== 1 ? n : m;
     });
-    return this.#node(operator, layer, [a, b], shape);
+    return this.#node({ operator, attributes: {} }, layer, [a, b], shape);
   }
 
   #rank(layer: string, x: Value, rank: number): readonly Dimension[] {

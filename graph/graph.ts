@@ -37,50 +37,84 @@ export interface ConstantValue extends Value {
   readonly data: Float32Array | Int32Array | BigInt64Array;
 }
 
-/** An attribute of a node. */
-export type Attribute = number | string | boolean | readonly number[];
-
-/** One operation. What each one means and takes is the method of that name in {@linkcode GraphBuilder}. */
-export interface Node {
-  /** What it computes. */
-  readonly operator: Operator;
-  /** Its operands; an optional one may be absent. */
-  readonly inputs: readonly (Value | undefined)[];
-  /** Its results. */
-  readonly outputs: readonly Value[];
-  /** Its fixed parameters. */
-  readonly attributes: Readonly<Record<string, Attribute>>;
-  /** The module that it belongs to, in the names of the weights: `down_blocks.0.resnets.0.conv1`. */
-  readonly layer: string;
+/** The fixed parameters of each operation; what they mean stands at the method of that name in {@linkcode GraphBuilder}. */
+export interface Attributes extends Readonly<Record<PlainOperator, Readonly<Record<string, never>>>> {
+  /** Window, and zeros around the picture as `[top, left, bottom, right]`. */
+  readonly conv2d: {
+    readonly kernel: number;
+    readonly stride: number;
+    readonly groups: number;
+    readonly pads: readonly [number, number, number, number];
+  };
+  /** Whether the second operand is `[…, n, k]`. */
+  readonly matmul: { readonly transposed: boolean };
+  /** Groups of channels, and what is added to the variance. */
+  readonly groupNorm: { readonly groups: number; readonly epsilon: number };
+  /** What is added to the variance. */
+  readonly layerNorm: { readonly epsilon: number };
+  /** Heads, and what the scores become. */
+  readonly attention: {
+    readonly heads: number;
+    readonly causal: boolean;
+    readonly activation: "softmax" | "relu";
+    readonly lengthNorm: boolean;
+  };
+  /** Limits, both included. */
+  readonly clamp: { readonly min: number; readonly max: number };
+  /** Dimension, counted from the outermost. */
+  readonly concat: { readonly axis: number };
+  /** Dimension, first element, and the one behind the last. */
+  readonly slice: { readonly axis: number; readonly start: number; readonly end: number };
+  /** For each dimension of the result, which one of the operand it is. */
+  readonly transpose: { readonly order: readonly number[] };
+  /** Sizes; 0 keeps the operand's, one −1 is worked out. */
+  readonly reshape: { readonly shape: readonly number[] };
+  /** How many times as high and wide. */
+  readonly resize: { readonly factor: number };
+  /** Side of a block. */
+  readonly spaceToDepth: { readonly factor: number };
+  /** Side of the window, and whether an odd last row or column is a window too. */
+  readonly averagePool: { readonly kernel: number; readonly ceil: boolean };
 }
 
-/** All operations. */
-export type Operator =
-  | "conv2d"
+/** Operations without parameters. */
+export type PlainOperator =
   | "linear"
-  | "matmul"
-  | "groupNorm"
-  | "layerNorm"
-  | "attention"
   | Activation
   | "add"
   | "subtract"
   | "multiply"
   | "divide"
-  | "clamp"
   | "softmax"
-  | "concat"
   | "split"
-  | "slice"
-  | "transpose"
-  | "reshape"
   | "reshapeLike"
   | "resizeLike"
-  | "resize"
-  | "spaceToDepth"
-  | "averagePool"
   | "gather"
   | "cast";
+
+/** All operations. */
+export type Operator = keyof Attributes;
+
+/**
+ * One operation: a union by `operator`, which tells what `attributes` are. What each one means and takes is the method
+ * of that name in {@linkcode GraphBuilder}.
+ *
+ * @typeParam O Which operations it may be.
+ */
+export type Node<O extends Operator = Operator> = {
+  [P in O]: {
+    /** What it computes. */
+    readonly operator: P;
+    /** Its operands; an optional one may be absent. */
+    readonly inputs: readonly (Value | undefined)[];
+    /** Its results. */
+    readonly outputs: readonly Value[];
+    /** Its fixed parameters. */
+    readonly attributes: Attributes[P];
+    /** The module that it belongs to, in the names of the weights: `down_blocks.0.resnets.0.conv1`. */
+    readonly layer: string;
+  };
+}[O];
 
 /** Element-wise non-linearities: `silu` is x·sigmoid(x), `quickGelu` x·sigmoid(1.702·x), `gelu` the exact one. */
 export type Activation = "silu" | "gelu" | "quickGelu" | "relu" | "sigmoid" | "tanh";

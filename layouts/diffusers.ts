@@ -3,9 +3,10 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import type { Components, Program } from "../families/components.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
-import { type Json, type ModelFolder, readJson, readOptionalJson } from "../weights/model_folder.ts";
+import { type ModelFolder, readJson, readOptionalJson } from "../weights/model_folder.ts";
 import { tokenizerFiles } from "./_tokenizer_files.ts";
 
 /** Folders with a `config.json` that are no networks of the model itself. */

@@ -4,9 +4,10 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import type { Components, Program } from "../families/components.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
-import { type Json, type ModelFolder, readOptionalJson } from "../weights/model_folder.ts";
+import { type ModelFolder, readOptionalJson } from "../weights/model_folder.ts";
 import { onnxBytes, onnxFile, onnxSource } from "./_onnx_files.ts";
 import { tokenizerFiles } from "./_tokenizer_files.ts";
 

@@ -1,7 +1,5 @@
 /** Reads the fields of a `config.json`, with errors that name the file's field. */
-
-/** A parsed JSON object. */
-export type Json = Readonly<Record<string, unknown>>;
+import type { Json } from "../core/json.ts";
 
 /** A whole number, or the default where the field is absent or null. */
 export function number(config: Json, field: string, fallback?: number): number {

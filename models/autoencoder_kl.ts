@@ -3,12 +3,21 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Activation, Graph, Value } from "../graph/graph.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { fromTokens, resnet, type ResnetOptions, toTokens } from "./_blocks.ts";
-import { boolean, type Json, number, numbers, word, words } from "./_json.ts";
+import { boolean, number, numbers, word, words } from "./_json.ts";
 import { activation } from "./unet_config.ts";
+
+/** Mean and deviation of latents, one number a channel. */
+export interface LatentStatistics {
+  /** Means. */
+  readonly mean: readonly number[];
+  /** Standard deviations. */
+  readonly deviation: readonly number[];
+}
 
 /** What a VAE's `config.json` says. */
 export interface AutoencoderKLConfig {
@@ -20,6 +29,8 @@ export interface AutoencoderKLConfig {
   readonly latentChannels: number;
   /** Latents are multiplied by this for the UNet. */
   readonly scalingFactor: number;
+  /** Mean and deviation of each channel of the latents, which are taken out for the UNet (Playground v2.5). */
+  readonly latentStatistics?: LatentStatistics;
   /** Groups of the group normalisations. */
   readonly normGroups: number;
   /** Non-linearity of the residual blocks. */
@@ -47,22 +58,35 @@ export function readAutoencoderKLConfig(config: Json): AutoencoderKLConfig {
       );
     }
   }
-  if (config.latents_mean != null || config.shift_factor != null) {
+  if (config.shift_factor != null) {
     throw new UnsupportedModelError(
-      `Cannot read the VAE: "latents_mean" and "shift_factor" belong to another family of models.`,
+      `Cannot read the VAE: "shift_factor" belongs to another family of models.`,
     );
   }
+  const latentChannels = number(config, "latent_channels", 4);
+  const latentStatistics = readLatentStatistics(config, latentChannels);
   return {
     channels: numbers(config, "block_out_channels", count),
     layers: number(config, "layers_per_block", 1),
-    latentChannels: number(config, "latent_channels", 4),
+    latentChannels,
     scalingFactor: number(config, "scaling_factor", 0.18215),
+    ...latentStatistics !== undefined && { latentStatistics },
     normGroups: number(config, "norm_num_groups", 32),
     activation: activation(word(config, "act_fn", ["silu", "swish", "gelu", "relu"], "silu")),
     midAttention: boolean(config, "mid_block_add_attention", true),
     quantConv: boolean(config, "use_quant_conv", true),
     postQuantConv: boolean(config, "use_post_quant_conv", true),
   };
+}
+
+/** One of the two fields without the other is an error: the picture would be another one. */
+function readLatentStatistics(config: Json, channels: number): LatentStatistics | undefined {
+  if (config.latents_mean == null && config.latents_std == null) return undefined;
+  const deviation = numbers(config, "latents_std", channels);
+  if (deviation.every((value) => value > 0)) {
+    return { mean: numbers(config, "latents_mean", channels), deviation };
+  }
+  throw new TypeError(`Cannot read config.json: "latents_std" is [${deviation}], expected numbers above 0.`);
 }
 
 /** Picture pixels per latent pixel. */

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Activation, Graph, Value } from "../graph/graph.ts";
-import { type Json, number, numbers, word } from "./_json.ts";
+import { number, numbers, word } from "./_json.ts";
 import { activation } from "./unet_config.ts";
 
 /** One half of the autoencoder. */

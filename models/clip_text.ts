@@ -1,13 +1,14 @@
 /**
- * The CLIP text encoder (Radford et al. 2021), as Stable Diffusion 1.x and 2.x use it.
+ * The CLIP text encoder (Radford et al. 2021), as Stable Diffusion 1.x, 2.x and XL use it.
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { GraphBuilder, type LayerHook } from "../graph/builder.ts";
 import type { Activation, Graph, Value } from "../graph/graph.ts";
-import { type Json, number, word } from "./_json.ts";
+import { number, word } from "./_json.ts";
 
 /** What a text encoder's `config.json` says. */
 export interface ClipTextConfig {
@@ -65,8 +66,14 @@ export function readClipTextConfig(config: Json): ClipTextConfig {
 
 /** Options of {@linkcode clipText}. */
 export interface ClipTextGraphOptions {
-  /** How many of the last layers to leave out. @default {0} */
+  /** How many of the last layers to leave out of the states. @default {0} */
   readonly clipSkip?: number;
+  /**
+   * Whether the states are normalised after the last layer that counts. Stable Diffusion XL takes those of the last
+   * layer but one (`clipSkip: 1`) as they leave it.
+   * @default {true}
+   */
+  readonly finalNorm?: boolean;
   /** Adds the input `end_positions` and the output `text_embeds`. @default {false} */
   readonly projection?: boolean;
   /** Sees every linear layer (low-rank adapters). */
@@ -75,13 +82,13 @@ export interface ClipTextGraphOptions {
 
 /**
  * Writes a text encoder. Inputs: `input_ids` int64 `[rows, tokens]`, `position_ids` int64 `[tokens]`. Output:
- * `last_hidden_state` `[rows, tokens, hiddenSize]`, after the final normalisation whatever was skipped.
+ * `last_hidden_state` `[rows, tokens, hiddenSize]`, of the last layer that counts.
  *
  * With `projection` also: input `end_positions` int64 `[rows]` (see {@linkcode endPositions}), output `text_embeds`
- * `[rows, projectionSize]`, each text as one vector.
+ * `[rows, projectionSize]`, each text as one vector: of the normalised states of all layers, whatever was skipped.
  */
 export function clipText(config: ClipTextConfig, options: ClipTextGraphOptions = {}): Graph {
-  const { clipSkip = 0, projection = false, hook } = options;
+  const { clipSkip = 0, finalNorm = true, projection = false, hook } = options;
   if (!Number.isInteger(clipSkip) || clipSkip < 0 || clipSkip >= config.layers) {
     throw new RangeError(
       `Cannot skip ${clipSkip} of the text encoder's ${config.layers} layers: expected 0 to ${
@@ -101,15 +108,19 @@ export function clipText(config: ClipTextConfig, options: ClipTextGraphOptions =
     embed("token_embedding", config.vocabSize, ids),
     embed("position_embedding", config.maxPositions, positions),
   );
-  for (let i = 0; i < config.layers - clipSkip; i++) {
+  const taken = config.layers - clipSkip;
+  const normed = (x: Value) => g.layerNorm("text_model.final_layer_norm", x, config.normEpsilon);
+  let states = hidden;
+  for (let i = 0; i < (projection ? config.layers : taken); i++) {
     hidden = layer(g, `text_model.encoder.layers.${i}`, hidden, config);
+    if (i === taken - 1) states = finalNorm ? normed(hidden) : hidden;
   }
-  const states = g.layerNorm("text_model.final_layer_norm", hidden, config.normEpsilon);
   if (!projection) return g.build({ last_hidden_state: states });
+  const last = finalNorm && clipSkip === 0 ? states : normed(hidden);
   const ends = g.input("end_positions", "int64", ["rows"]);
   const pooled = g.gather(
     "text_projection",
-    g.reshape("text_projection", states, [-1, config.hiddenSize]),
+    g.reshape("text_projection", last, [-1, config.hiddenSize]),
     ends,
   );
   const embeds = g.linear("text_projection", pooled, config.projectionSize, { bias: false });

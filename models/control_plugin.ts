@@ -21,9 +21,10 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import { type Json, number, numbers } from "./_json.ts";
+import { number, numbers } from "./_json.ts";
 
 /** What a plugin's `config.json` says; its `_class_name` is `ControlPlugin`. */
 export interface ControlPluginConfig {

@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import { boolean, type Json, number, numbers, word, words } from "./_json.ts";
+import { boolean, number, numbers, word, words } from "./_json.ts";
 import { encoder, textContext, timeEmbedding } from "./unet.ts";
 import { readUnetConfig, type UnetArchitecture } from "./unet_config.ts";
 
@@ -66,7 +67,7 @@ export function controlNetCondition(config: ControlNetConfig): Graph {
 
 /**
  * Writes the part that runs at every step. Inputs: those of the UNet's encoder (`sample`, `time_features`,
- * `encoder_hidden_states`, see {@linkcode unet}); `condition` `[1 or rows, channels, height, width]`; `scales`
+ * `encoder_hidden_states`, `added_features` where it has an added embedding, see {@linkcode unet}); `condition` `[1 or rows, channels, height, width]`; `scales`
  * `[rows, n + 1]`, what each row's residuals are multiplied by. Outputs: `skip.0` … `skip.<n − 1>` and `mid`.
  */
 export function controlNet(config: ControlNetConfig): Graph {

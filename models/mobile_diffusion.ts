@@ -27,7 +27,7 @@
  *
  * @module
  */
-import type { Json } from "./_json.ts";
+import type { Json } from "../core/json.ts";
 
 const common: Json = {
   _class_name: "UNet2DConditionModel",

@@ -3,6 +3,7 @@
  *
  * @module
  */
+export * from "./added_features.ts";
 export * from "./autoencoder_kl.ts";
 export * from "./autoencoder_tiny.ts";
 export * from "./clip_text.ts";
@@ -13,5 +14,5 @@ export * from "./mobile_diffusion.ts";
 export * from "./sinusoids.ts";
 export * from "./t2i_adapter.ts";
 export { unet, type UnetGraphOptions } from "./unet.ts";
-export type { Json } from "./_json.ts";
+export type { Json } from "../core/json.ts";
 export * from "./unet_config.ts";

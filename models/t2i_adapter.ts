@@ -4,10 +4,11 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import { type Json, number, numbers } from "./_json.ts";
+import { number, numbers } from "./_json.ts";
 
 /** What a T2I-Adapter's `config.json` says. */
 export interface T2IAdapterConfig {

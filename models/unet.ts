@@ -23,7 +23,8 @@ export interface UnetGraphOptions {
 /**
  * Writes a UNet. Inputs: `sample` `[rows, inChannels, height, width]`; `time_features` `[rows, timeFeatures]`, the
  * sinusoids of the timestep (see {@linkcode sinusoids}); `encoder_hidden_states` `[rows, tokens, crossAttentionDim]`;
- * `timestep_cond` `[rows, timeCondProjDim]` where the network is w-conditioned; and the optional ones. Output:
+ * `timestep_cond` `[rows, timeCondProjDim]` where the network is w-conditioned; `added_features` `[rows, added.width]`
+ * where it has an added embedding (see {@linkcode addedFeatures}); and the optional ones. Output:
  * `out_sample` `[rows, outChannels, height, width]`.
  */
 export function unet(config: UnetArchitecture, options: UnetGraphOptions = {}): Graph {
@@ -47,13 +48,13 @@ export function timeEmbedding(g: GraphBuilder, config: UnetArchitecture): Value 
     const projected = g.linear("time_embedding.cond_proj", condition, config.timeFeatures, { bias: false });
     features = g.add("time_embedding", features, projected);
   }
-  const activated = (layer: string, x: Value) =>
-    g.activation(
-      "time_embedding",
-      config.activation,
-      g.linear(`time_embedding.${layer}`, x, config.timeEmbedding),
-    );
-  return activated("linear_2", activated("linear_1", features));
+  const activated = (x: Value) => g.activation("time_embedding", config.activation, x);
+  const linear = (path: string, x: Value) => g.linear(path, x, config.timeEmbedding);
+  const time = linear("time_embedding.linear_2", activated(linear("time_embedding.linear_1", features)));
+  if (config.added === undefined) return activated(time);
+  const told = g.input("added_features", "float32", ["rows", config.added.width]);
+  const inner = g.activation("add_embedding", "silu", linear("add_embedding.linear_1", told));
+  return activated(g.add("add_embedding", time, linear("add_embedding.linear_2", inner)));
 }
 
 /** The text states, with the bias that hides masked tokens. */

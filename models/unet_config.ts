@@ -1,13 +1,14 @@
 /**
- * What a UNet's `config.json` says, worked out level by level. Stable Diffusion 1.x/2.x, its pruned children, LCM
- * and MobileDiffusion are one network with different values here.
+ * What a UNet's `config.json` says, worked out level by level. Stable Diffusion 1.x/2.x, XL, their pruned children,
+ * LCM and MobileDiffusion are one network with different values here.
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { UnetConfig } from "../core/parts.ts";
 import type { Activation } from "../graph/graph.ts";
-import { boolean, booleans, type Json, number, numberLists, numbers, word, words } from "./_json.ts";
+import { boolean, booleans, number, numberLists, numbers, word, words } from "./_json.ts";
 
 /** A transformer between convolutions. */
 export interface TransformerConfig {
@@ -72,8 +73,18 @@ export interface BlockConfig {
   readonly feedForwardMultiplier: number;
 }
 
+/** What a network is told beside prompt and timestep (Stable Diffusion XL): the text as one vector, and sizes. */
+export interface AddedEmbedding {
+  /** Numbers that enter the network: the text vector's, and the features of all ids. */
+  readonly width: number;
+  /** Sinusoidal features of one id. */
+  readonly idFeatures: number;
+}
+
 /** A UNet, level by level. */
 export interface UnetArchitecture extends UnetConfig, BlockConfig {
+  /** The embedding added to that of the timestep, where there is one. */
+  readonly added?: AddedEmbedding;
   /** Resolutions, highest first. */
   readonly levels: readonly UnetLevel[];
   /** The middle; some pruned models have none. */
@@ -124,12 +135,14 @@ export function readUnetConfig(config: Json): UnetArchitecture {
     ? undefined
     : number(config, "time_cond_proj_dim");
   const timeFeatures = levels[0]!.channels;
+  const added = readAddedEmbedding(config);
   return {
     inChannels: number(config, "in_channels", 4),
     outChannels: number(config, "out_channels", 4),
     sampleSize: Math.max(...numbers(config, "sample_size", 2, 64)),
     crossAttentionDim: readCrossAttentionDim(config, levels.length),
     ...timeCondProjDim !== undefined && { timeCondProjDim },
+    ...added !== undefined && { added },
     levels,
     ...mid !== undefined && { mid },
     skips: word(config, "skip_connections", ["layer", "level"], "layer"),
@@ -241,6 +254,22 @@ const midBlockLayers: Readonly<Record<string, number>> = {
   MobileMidBlock2D: 1,
 };
 
+function readAddedEmbedding(config: Json): AddedEmbedding | undefined {
+  const { addition_embed_type: type = null } = config;
+  if (type === null) return undefined;
+  if (type === "text_time") {
+    return {
+      width: number(config, "projection_class_embeddings_input_dim"),
+      idFeatures: number(config, "addition_time_embed_dim"),
+    };
+  }
+  throw new UnsupportedModelError(
+    `Cannot read the UNet: "addition_embed_type" is ${
+      JSON.stringify(type)
+    }, as in DeepFloyd IF and Kandinsky; expected null, or "text_time" as in Stable Diffusion XL.`,
+  );
+}
+
 function readCrossAttentionDim(config: Json, levels: number): number {
   const [width, ...others] = numbers(config, "cross_attention_dim", levels, 1280) as [number, ...number[]];
   if (others.every((other) => other === width)) return width;
@@ -254,7 +283,6 @@ function readCrossAttentionDim(config: Json, levels: number): number {
 
 /** Fields that must be absent, null or have this value, and who has another one. */
 const required: Readonly<Record<string, readonly [value: unknown, family: string]>> = {
-  addition_embed_type: [null, "Stable Diffusion XL"],
   class_embed_type: [null, "upscalers and unCLIP"],
   num_class_embeds: [null, "upscalers"],
   encoder_hid_dim_type: [null, "Kandinsky and DeepFloyd IF"],
@@ -281,7 +309,7 @@ function refuseOtherFamilies(config: Json): void {
     throw new UnsupportedModelError(
       `Cannot read the UNet: "${field}" is ${JSON.stringify(found)}, as in ${family}; expected ${
         JSON.stringify(value)
-      }, as in Stable Diffusion 1.x and 2.x, their pruned and distilled children, and MobileDiffusion.`,
+      }, as in Stable Diffusion 1.x, 2.x and XL, their pruned and distilled children, and MobileDiffusion.`,
     );
   }
 }

@@ -1,10 +1,10 @@
 /** From a control's configuration to its loaded networks: one opener a kind, and what they have in common. */
+import type { Json } from "../core/json.ts";
 import type { Runner } from "../backends/backend.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { Control } from "../core/parts.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { UnetArchitecture } from "../models/unet_config.ts";
-import type { Json } from "../weights/model_folder.ts";
 import type { ResidualAdder } from "./_residuals.ts";
 
 /** What an opener may use; whoever calls it frees what is loaded. */

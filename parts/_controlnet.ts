@@ -40,6 +40,8 @@ function prepareWith({ config, condition, network, adder }: Parts): Awaited<Retu
   const prepare: Control["prepare"] = async (given, conditioning, options) => {
     const checked = checkOptions(options);
     const hidden = checkConditioning(conditioning, encoder);
+    const added = encoder.added !== undefined &&
+      { added_features: entry(conditioning, "added_features", "the ControlNet") };
     const pixels = conditionPixels(given, { channels, downscale });
     const rows = hidden.shape[0]!;
     const scales = scalesOf(rows, places.length, checked);
@@ -61,6 +63,7 @@ function prepareWith({ config, condition, network, adder }: Parts): Awaited<Retu
             frequencyShift,
           }),
           encoder_hidden_states: hidden,
+          ...added,
           condition: read.condition!,
           scales,
         };
@@ -94,6 +97,7 @@ const nowhere = [1, 0] as const;
 function checkUnet({ encoder }: ControlNetConfig, unet: UnetArchitecture): void {
   checkFit("ControlNet", [
     ["text width", encoder.crossAttentionDim, unet.crossAttentionDim],
+    ["width of the added embedding", encoder.added?.width ?? 0, unet.added?.width ?? 0],
     ["number of latent channels", encoder.inChannels, unet.outChannels],
     ["list of channels", channelsOf(encoder), channelsOf(unet)],
     ["list of blocks a level", layersOf(encoder), layersOf(unet)],

@@ -1,6 +1,6 @@
 /** How a VAE's `config.json` says that its latents look: `latent_rgb_factors`, a field of ours. */
+import type { Json } from "../core/json.ts";
 import type { Model } from "../core/model.ts";
-import type { Json } from "../weights/model_folder.ts";
 
 /**
  * Reads the map from latents to colours, for cheap previews: a row `[red, green, blue]` a channel, then the constant.

@@ -3,18 +3,25 @@ import { native } from "../backends/native.ts";
 import { wasm } from "../backends/wasm.ts";
 import type { ControlOptions } from "../core/parts.ts";
 import type { DeviceTensor, Tensor } from "../core/tensor.ts";
+import { addedFeatures } from "../models/added_features.ts";
 import { readUnetConfig } from "../models/unet_config.ts";
 import { type DdimArguments, ddimRun } from "../tests/_ddim_run.ts";
 import { maxAbsDifference, readFixture, readJson } from "../tests/_fixtures.ts";
 import { openControl } from "./control.ts";
 import { openModelFolder } from "../presets/open_model.ts";
 import { localFolder } from "../weights/model_folder.ts";
+import { openWeights } from "../weights/open_weights.ts";
+import { graphUnet } from "./unet.ts";
 
 interface Case {
   readonly index: number;
   readonly timestep: number;
   readonly scale: number;
   readonly guess?: boolean;
+}
+
+interface XlCase extends Case {
+  readonly time_ids: readonly (readonly number[])[];
 }
 
 const base = "pipelines/small4-tiny";
@@ -67,6 +74,58 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
     });
   }
 }
+
+for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
+  Deno.test(`${backend.name}: controlnet_sdxl gives the reference's residuals and predictions`, async () => {
+    const folder = "../reference2/models/controlnet_sdxl";
+    const { unet_weights, cases } = await readJson<{ unet_weights: string; cases: XlCase[] }>(
+      `${folder}/cases.json`,
+    );
+    const io = await readFixture(`${folder}/io.safetensors`);
+    const architecture = readUnetConfig(await readJson(`../reference2/${unet_weights}/config.json`));
+    await using weights = await openWeights(path(`../reference2/${unet_weights}`));
+    await using network = graphUnet({
+      architecture,
+      load: (graph) => backend.load({ kind: "graph", graph, weights }),
+    });
+    await using control = await openControl(await localFolder(path(folder)), { backend, unet: architecture });
+    for (const { index, timestep, scale, guess: guessMode = false, time_ids: ids } of cases) {
+      const at = (key: string): Tensor => io.float32(`case${index}.${key}`);
+      const conditioning = {
+        encoder_hidden_states: at("encoder_hidden_states"),
+        added_features: addedFeatures(architecture, { pooled: at("text_embeds"), ids }),
+      };
+      await using predictor = await network.prepare(conditioning);
+      await using prepared = await control.prepare(at("controlnet_cond"), conditioning, { scale, guessMode });
+      const latent = at("sample");
+      const residuals = (await prepared.residuals({ latent, timestep, index: 0, steps: 1 }))!;
+      const names = Object.keys(residuals);
+      assert.equal(names.length, 10);
+      for (const name of names) {
+        const key = name === "mid" ? name : `down.${name.replace("skip.", "").padStart(2, "0")}`;
+        assertClose(await (residuals[name] as DeviceTensor).read(), at(key).data as Float32Array, key);
+      }
+      assertClose(await predictor.predict(latent, timestep), at("unet_out_without").data, "unet_out_without");
+      assertClose(await predictor.predict(latent, timestep, residuals), at("unet_out").data, "unet_out");
+    }
+    const encoder_hidden_states = io.float32("case0.encoder_hidden_states");
+    await assert.rejects(
+      control.prepare(io.float32("case0.controlnet_cond"), { encoder_hidden_states }),
+      /TypeError.*the ControlNet.*expected "added_features"/,
+    );
+  });
+}
+
+Deno.test("a ControlNet of Stable Diffusion XL is refused by a UNet that is told neither sizes nor a second text", async () => {
+  const { added: _, ...plain } = readUnetConfig(
+    await readJson("../reference2/pipelines/sdxl-tiny/unet/config.json"),
+  );
+  const folder = await localFolder(path("../reference2/models/controlnet_sdxl"));
+  await assert.rejects(openControl(folder, { backend: native(), unet: plain }), {
+    name: "UnsupportedModelError",
+    message: /width of the added embedding is 60, the UNet's is 0/,
+  });
+});
 
 interface Run {
   readonly name: string;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import type { Runner } from "../backends/backend.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { LazyPart } from "../core/lazy_part.ts";
@@ -13,6 +14,7 @@ import {
   autoencoderKLDecoder,
   autoencoderKLEncoder,
   downscale,
+  type LatentStatistics,
   readAutoencoderKLConfig,
 } from "../models/autoencoder_kl.ts";
 import {
@@ -20,7 +22,6 @@ import {
   autoencoderTinyEncoder,
   readAutoencoderTinyConfig,
 } from "../models/autoencoder_tiny.ts";
-import type { Json } from "../weights/model_folder.ts";
 import { sampleMoments } from "./_posterior.ts";
 import { tiled } from "./_tiles.ts";
 
@@ -32,6 +33,8 @@ export interface AutoencoderSizes {
   readonly scale: number;
   /** Latents are multiplied by this for the UNet. */
   readonly scalingFactor: number;
+  /** Mean and deviation of each channel, taken out of the latents before they are multiplied. */
+  readonly latentStatistics?: LatentStatistics;
 }
 
 /** What a {@linkcode Vae} of ours is made of. */
@@ -53,7 +56,7 @@ export interface AutoencoderVaeOptions extends AutoencoderSizes {
  * @throws {RangeError} If `tile` is not a multiple of 4 latent pixels.
  */
 export function autoencoderVae(options: AutoencoderVaeOptions): Vae {
-  const { latentChannels, scale, scalingFactor, loadEncoder, loadDecoder, tile = Infinity } = options;
+  const { latentChannels, scale, loadEncoder, loadDecoder, tile = Infinity } = options;
   if (tile !== Infinity && (tile <= 0 || tile % (4 * scale) !== 0)) {
     throw new RangeError(`Cannot decode in tiles of ${tile} pixels: expected a multiple of ${4 * scale}.`);
   }
@@ -71,11 +74,11 @@ export function autoencoderVae(options: AutoencoderVaeOptions): Vae {
       const latent = output.shape[1] === 2 * latentChannels
         ? sampleMoments(output, noise, samples)
         : repeat(output, noise === undefined ? 1 : samples);
-      return { data: latent.data.map((value) => value * scalingFactor), shape: latent.shape };
+      return channelwise(latent, options, (value, { factor, mean }) => (value - mean) * factor);
     },
-    async decode({ data, shape }) {
+    async decode(given) {
       const runner = await decoder.get();
-      const latent = { data: data.map((value) => value / scalingFactor), shape };
+      const latent = channelwise(given, options, (value, { factor, mean }) => value / factor + mean);
       return await tiled(latent, { tile: tile / scale, ratio: scale }, (piece) => runOnly(runner, piece));
     },
     async [Symbol.asyncDispose]() {
@@ -125,6 +128,23 @@ export function readAutoencoder(json: Json): GraphAutoencoder {
       JSON.stringify(kind)
     }, expected "AutoencoderKL" or "AutoencoderTiny".`,
   );
+}
+
+/** Changes each element by what its channel's mean and factor (`scalingFactor`, over the deviation) are. */
+function channelwise(
+  { data, shape }: Tensor,
+  { scalingFactor, latentStatistics }: AutoencoderSizes,
+  change: (value: number, channel: { readonly factor: number; readonly mean: number }) => number,
+): Tensor {
+  const [, channels, height, width] = shape as [number, number, number, number];
+  const own = Array.from({ length: channels }, (_, channel) => ({
+    factor: scalingFactor / (latentStatistics?.deviation[channel] ?? 1),
+    mean: latentStatistics?.mean[channel] ?? 0,
+  }));
+  return {
+    data: data.map((value, i) => change(value, own[Math.floor(i / (height * width)) % channels]!)),
+    shape,
+  };
 }
 
 /** Runs a program of one input and one output. */

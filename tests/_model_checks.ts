@@ -8,7 +8,8 @@ import {
   autoencoderKLEncoder,
   readAutoencoderKLConfig,
 } from "../models/autoencoder_kl.ts";
-import { clipText, readClipTextConfig } from "../models/clip_text.ts";
+import { addedFeatures } from "../models/added_features.ts";
+import { clipText, endPositions, readClipTextConfig } from "../models/clip_text.ts";
 import { sinusoids } from "../models/sinusoids.ts";
 import { unet } from "../models/unet.ts";
 import { readUnetConfig } from "../models/unet_config.ts";
@@ -23,6 +24,8 @@ export interface Place {
   readonly dtype?: ComputeType;
   /** Largest absolute difference. */
   readonly tolerance: number;
+  /** Folder of the fixtures. @default {"reference"} */
+  readonly reference?: "reference" | "reference2";
 }
 
 /** The UNets of `tests/reference/models`. */
@@ -36,17 +39,24 @@ export const unets: readonly string[] = [
   "unet_inpaint9",
 ];
 
+/** Those of Stable Diffusion XL and its children, in `tests/reference2/models`. */
+export const xlUnets: readonly string[] = ["unet_sdxl", "unet_ssd1b", "unet_vega", "unet_sdxl_lcm"];
+
 interface UnetCases {
   readonly weights: string;
-  readonly cases: readonly { readonly index: number; readonly timestep: number | readonly number[] }[];
+  readonly cases: readonly {
+    readonly index: number;
+    readonly timestep: number | readonly number[];
+    readonly time_ids?: readonly (readonly number[])[];
+  }[];
 }
 
 /** All cases of a UNet; `variant` `.fp16` reads the weights from the half-precision file. */
 export async function checkUnet(place: Place, name: string, variant: "" | ".fp16" = ""): Promise<void> {
-  const { weights: folder, cases } = await readJson<UnetCases>(`models/${name}/cases.json`);
-  const io = await readFixture(`models/${name}/io.safetensors`);
-  const config = readUnetConfig(await readJson(`${folder}/config.json`));
-  await using weights = await open(`${folder}/diffusion_pytorch_model${variant}.safetensors`);
+  const { weights: folder, cases } = await readJson<UnetCases>(`${at(place)}models/${name}/cases.json`);
+  const io = await readFixture(`${at(place)}models/${name}/io.safetensors`);
+  const config = readUnetConfig(await readJson(`${at(place)}${folder}/config.json`));
+  await using weights = await open(`${at(place)}${folder}/diffusion_pytorch_model${variant}.safetensors`);
   const expected = variant === "" ? "out" : "out_fp16_weights";
   for (const attentionMask of [false, true]) {
     const chosen = cases.filter(({ index }) =>
@@ -54,7 +64,7 @@ export async function checkUnet(place: Place, name: string, variant: "" | ".fp16
     );
     if (chosen.length === 0) continue;
     await using runner = await load(place, unet(config, { attentionMask }), weights);
-    for (const { index, timestep } of chosen) {
+    for (const { index, timestep, time_ids: ids } of chosen) {
       const given = Object.fromEntries(
         runner.inputs.filter(({ name }) => io.has(`case${index}.${name}`)).map(({ name }) => [
           name,
@@ -64,7 +74,9 @@ export async function checkUnet(place: Place, name: string, variant: "" | ".fp16
       const rows = given.sample!.shape[0]!;
       const timesteps = typeof timestep === "number" ? Array<number>(rows).fill(timestep) : timestep;
       const time_features = sinusoids(timesteps, { ...config, features: config.timeFeatures });
-      const { out_sample } = await runner.run({ ...given, time_features });
+      const added = ids !== undefined &&
+        { added_features: addedFeatures(config, { pooled: io.float32(`case${index}.text_embeds`), ids }) };
+      const { out_sample } = await runner.run({ ...given, time_features, ...added });
       check(place, out_sample, io.float32(`case${index}.${expected}`), `case ${index}`);
     }
   }
@@ -91,14 +103,47 @@ export async function checkClipText(place: Place, name: string): Promise<void> {
   }
 }
 
+/**
+ * All texts of one of Stable Diffusion XL's text encoders: states of the last layer but one, and of those before it,
+ * without the final normalisation; with a projection also each text as one vector, whatever is skipped.
+ */
+export async function checkXlText(place: Place, name: string): Promise<void> {
+  const { weights: folder } = await readJson<{ weights: string }>(`${at(place)}models/${name}/cases.json`);
+  const config = readClipTextConfig(await readJson(`${at(place)}${folder}/config.json`));
+  await using weights = await open(`${at(place)}${folder}/model.safetensors`);
+  for (const file of ["io", "io_unpadded"]) {
+    const io = await readFixture(`${at(place)}models/${name}/${file}.safetensors`);
+    const ids = io.get("input_ids")! as Tensor<BigInt64Array>;
+    const [rows, tokens] = ids.shape as [number, number];
+    const projection = io.has("text_embeds");
+    for (const [i, key] of ["penultimate", "clip_skip1", "clip_skip2"].entries()) {
+      if (!io.has(key)) continue;
+      const graph = clipText(config, { clipSkip: 1 + i, finalNorm: false, projection });
+      await using runner = await load(place, graph, weights);
+      const { last_hidden_state, text_embeds } = await runner.run({
+        input_ids: ids,
+        position_ids: { data: Int32Array.from({ length: tokens }, (_, i) => i), shape: [tokens] },
+        ...projection && { end_positions: endPositions(ids, config) },
+      });
+      const expected = io.float32(key); // of the first texts only where few were kept
+      const { data, shape } = last_hidden_state as Tensor;
+      const kept = { data: data.slice(0, expected.data.length), shape: shape.with(0, expected.shape[0]!) };
+      check(place, kept, expected, `${file}, ${key}`);
+      if (!projection) continue;
+      assert.deepEqual(text_embeds!.shape, [rows, config.projectionSize]);
+      check(place, text_embeds, io.float32("text_embeds"), `${file}, pooled beside ${key}`);
+    }
+  }
+}
+
 /** Both halves of a VAE. */
 export async function checkAutoencoderKL(place: Place, name: string): Promise<void> {
   const { weights: folder, cases } = await readJson<{ weights: string; cases: readonly unknown[] }>(
-    `models/${name}/cases.json`,
+    `${at(place)}models/${name}/cases.json`,
   );
-  const io = await readFixture(`models/${name}/io.safetensors`);
-  const config = readAutoencoderKLConfig(await readJson(`${folder}/config.json`));
-  await using weights = await open(`${folder}/diffusion_pytorch_model.safetensors`);
+  const io = await readFixture(`${at(place)}models/${name}/io.safetensors`);
+  const config = readAutoencoderKLConfig(await readJson(`${at(place)}${folder}/config.json`));
+  await using weights = await open(`${at(place)}${folder}/diffusion_pytorch_model.safetensors`);
   await using encoder = await load(place, autoencoderKLEncoder(config), weights);
   await using decoder = await load(place, autoencoderKLDecoder(config), weights);
   for (const i of cases.keys()) {
@@ -110,6 +155,11 @@ export async function checkAutoencoderKL(place: Place, name: string): Promise<vo
     const { sample } = await decoder.run({ latent_sample: io.float32(`case${i}.latents`) });
     check(place, sample, io.float32(`case${i}.decoded`), `case ${i} decoded`);
   }
+}
+
+/** Where a place's fixtures are, seen from the first ones. */
+function at({ reference = "reference" }: Place): string {
+  return `../${reference}/`;
 }
 
 function load({ backend, dtype }: Place, graph: Graph, weights: Weights): Promise<Runner> {

@@ -107,3 +107,11 @@ Deno.test("a family of the user's own opens what it says", async () => {
   await using _pipeline = await createPipeline({ model: folder, backend: native(), family: own });
   assert.deepEqual(seen, ["text_encoder", "unet", "vae"]);
 });
+
+Deno.test("Stable Diffusion asked for by name refuses a UNet of Stable Diffusion XL", async () => {
+  const folder = await localFolder(testPath("./reference2/pipelines/sdxl-tiny"));
+  await assert.rejects(createPipeline({ model: folder, backend: native(), family: "stable_diffusion" }), {
+    name: "UnsupportedModelError",
+    message: /its UNet is told sizes and a second text, as in Stable Diffusion XL/,
+  });
+});

@@ -26,7 +26,11 @@ const plain = await readJson<Record<string, unknown>>("pipelines/sd15-tiny/unet/
 
 Deno.test("readUnetConfig refuses by name what other families have", () => {
   const others: readonly [field: string, value: unknown, family: RegExp][] = [
-    ["addition_embed_type", "text_time", /"addition_embed_type" is "text_time", as in Stable Diffusion XL/],
+    [
+      "addition_embed_type",
+      "text_image",
+      /"addition_embed_type" is "text_image", as in DeepFloyd IF and Kandinsky/,
+    ],
     ["class_embed_type", "projection", /class_embed_type/],
     ["num_class_embeds", 1000, /upscalers/],
     ["attention_type", "gated", /GLIGEN/],

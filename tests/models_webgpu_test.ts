@@ -4,7 +4,14 @@
  */
 import process from "node:process";
 import { webgpu } from "../backends/webgpu.ts";
-import { checkAutoencoderKL, checkClipText, checkUnet, unets } from "./_model_checks.ts";
+import {
+  checkAutoencoderKL,
+  checkClipText,
+  checkUnet,
+  checkXlText,
+  unets,
+  xlUnets,
+} from "./_model_checks.ts";
 
 /** GPUs may reorder sums and use approximate functions. Measured through llvmpipe: up to 5e-6. */
 const float32Tolerance = 2e-3;
@@ -29,6 +36,13 @@ for (const name of unets) test(name, () => checkUnet(place, name));
 test("unet_inpaint9 from a float16 file", () => checkUnet(place, "unet_inpaint9", ".fp16"));
 for (const name of ["clip_sd15", "clip_sd2"]) test(name, () => checkClipText(place, name));
 for (const name of ["vae_sd15", "vae_sd2"]) test(name, () => checkAutoencoderKL(place, name));
+
+const xl = { ...place, reference: "reference2" } as const;
+// what they have that the others have not is in each of them; SSD-1B's has the most of it
+const chosen = process.env.LONG === "1" ? xlUnets : ["unet_ssd1b"];
+for (const name of chosen) test(name, () => checkUnet(xl, name));
+test("clip_g", () => checkXlText(xl, "clip_g"));
+test("vae_sdxl", () => checkAutoencoderKL(xl, "vae_sdxl"));
 
 const half = { backend, dtype: "float16", tolerance: float16Tolerance } as const;
 const halfIgnored = ignore || adapter?.features.has("shader-f16") === false;

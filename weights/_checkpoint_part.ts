@@ -1,9 +1,6 @@
 import { WeightsError } from "../core/errors.ts";
 import type { Weights } from "./weights.ts";
 
-/** What a `config.json` of diffusers or transformers says. */
-export type ConfigJson = Readonly<Record<string, unknown>>;
-
 /** One network of a checkpoint: names and shapes of the tensors under a prefix. */
 export interface CheckpointPart {
   /** Whether it has a tensor. */

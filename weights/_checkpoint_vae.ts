@@ -1,12 +1,14 @@
-import { checkpointPart, type ConfigJson, count } from "./_checkpoint_part.ts";
+import type { Json } from "../core/json.ts";
+import { checkpointPart, count } from "./_checkpoint_part.ts";
 import type { VaeLayout } from "./checkpoint_map.ts";
 import type { Weights } from "./weights.ts";
 
-/** Works out a VAE from its original names under a prefix. */
+/** Works out a VAE from its original names under a prefix; its scaling factor is in no tensor. */
 export function inferVae(
   weights: Weights,
+  scalingFactor: number,
   prefix: string = "first_stage_model.",
-): { readonly config: ConfigJson; readonly layout: VaeLayout } {
+): { readonly config: Json; readonly layout: VaeLayout } {
   const { has, shape } = checkpointPart(weights, prefix, "VAE");
   const levels = count((level) => has(`encoder.down.${level}.block.0.conv1.weight`));
   const layers = count((layer) => has(`encoder.down.0.block.${layer}.conv1.weight`));
@@ -26,7 +28,7 @@ export function inferVae(
     norm_num_groups: 32,
     out_channels: shape("decoder.conv_out.weight")[0]!,
     sample_size: 512,
-    scaling_factor: 0.18215,
+    scaling_factor: scalingFactor,
     up_block_types: channels.map(() => "UpDecoderBlock2D"),
     use_post_quant_conv: has("post_quant_conv.weight"),
     use_quant_conv: has("quant_conv.weight"),

@@ -4,13 +4,9 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import type { PredictionType } from "../core/schedule.ts";
-import {
-  type CheckpointWeights,
-  type ConfigJson,
-  inferCheckpointConfig,
-  inferCheckpointParts,
-} from "./checkpoint_config.ts";
+import { type CheckpointWeights, inferCheckpointConfig, inferCheckpointParts } from "./checkpoint_config.ts";
 import { textNames, unetNames, vaeNames } from "./checkpoint_map.ts";
 import type { ByteSource } from "./random_access.ts";
 import { renameWeights } from "./rename.ts";
@@ -20,7 +16,7 @@ import type { Weights } from "./weights.ts";
 /** A network of a checkpoint, as if it came from a folder of diffusers. */
 export interface CheckpointNetwork {
   /** Its `config.json`. */
-  readonly config: ConfigJson;
+  readonly config: Json;
   /** Its tensors under diffusers' names. Disposing them does nothing: they live as long as the checkpoint. */
   readonly weights: Weights;
 }
@@ -42,11 +38,11 @@ export interface Checkpoint extends AsyncDisposable {
 /** Fields of configs that shapes do not tell, for {@linkcode openCheckpoint} and {@linkcode splitCheckpoint}. */
 export interface CheckpointOptions {
   /** Fields of the UNet's config, as `attention_head_dim`, in place of the inferred ones. */
-  readonly unet?: ConfigJson;
+  readonly unet?: Json;
   /** Fields of the VAE's config, as `scaling_factor`. */
-  readonly vae?: ConfigJson;
+  readonly vae?: Json;
   /** Fields of the text encoder's config, as `num_attention_heads`. */
-  readonly textEncoder?: ConfigJson;
+  readonly textEncoder?: Json;
 }
 
 /**

@@ -4,16 +4,15 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import type { PredictionType } from "../core/schedule.ts";
-import type { ConfigJson } from "./_checkpoint_part.ts";
-import { hasText, inferText } from "./_checkpoint_text.ts";
+import { inferPredictionType } from "./_checkpoint_prediction.ts";
+import { hasAnyText, inferText } from "./_checkpoint_text.ts";
 import { inferUnet } from "./_checkpoint_unet.ts";
 import { inferVae } from "./_checkpoint_vae.ts";
 import type { TextLayout, UnetLayout, VaeLayout } from "./checkpoint_map.ts";
 import type { Weights } from "./weights.ts";
-
-export type { ConfigJson };
 
 /** A checkpoint's weights, with the metadata of its file where there are any. */
 export type CheckpointWeights = Weights & { readonly metadata?: Readonly<Record<string, string>> };
@@ -21,11 +20,11 @@ export type CheckpointWeights = Weights & { readonly metadata?: Readonly<Record<
 /** What {@linkcode inferCheckpointConfig} found out. */
 export interface CheckpointConfig {
   /** The UNet's `config.json`. */
-  readonly unet: ConfigJson;
+  readonly unet: Json;
   /** The VAE's. */
-  readonly vae: ConfigJson;
+  readonly vae: Json;
   /** The text encoder's. */
-  readonly textEncoder: ConfigJson;
+  readonly textEncoder: Json;
   /** What the UNet predicts; absent where nothing tells, as there are models of both kinds in 2.x. */
   readonly predictionType?: PredictionType;
   /** Whether its noise schedule was rescaled so that its last level has no signal. */
@@ -59,7 +58,7 @@ export function inferCheckpointConfig(weights: CheckpointWeights): CheckpointCon
   refuseOtherFiles(weights);
   const text = inferText(weights); // which says what is missing, as inferVae does
   const { unet, ...said } = inferCheckpointParts(weights);
-  const vae = said.vae ?? inferVae(weights);
+  const vae = said.vae ?? inferVae(weights, SCALING_FACTOR);
   return {
     unet: unet.config,
     vae: vae.config,
@@ -73,11 +72,11 @@ export function inferCheckpointConfig(weights: CheckpointWeights): CheckpointCon
 /** The networks of a checkpoint; those that it was published without are absent. */
 export interface CheckpointParts {
   /** The UNet. */
-  readonly unet: { readonly config: ConfigJson; readonly layout: UnetLayout };
+  readonly unet: { readonly config: Json; readonly layout: UnetLayout };
   /** The VAE. */
-  readonly vae?: { readonly config: ConfigJson; readonly layout: VaeLayout };
+  readonly vae?: { readonly config: Json; readonly layout: VaeLayout };
   /** The text encoder. */
-  readonly text?: { readonly config: ConfigJson; readonly layout: TextLayout };
+  readonly text?: { readonly config: Json; readonly layout: TextLayout };
   /** What the UNet predicts, where something tells. */
   readonly predictionType?: PredictionType;
   /** Whether its noise schedule was rescaled. */
@@ -92,7 +91,7 @@ export interface CheckpointParts {
  */
 export function inferCheckpointParts(weights: CheckpointWeights): CheckpointParts {
   refuseOtherFiles(weights);
-  const text = hasText(weights) ? inferText(weights) : undefined;
+  const text = hasAnyText(weights) ? inferText(weights) : undefined;
   const width = weights.info(`${unetPrefix}middle_block.1.transformer_blocks.0.attn2.to_k.weight`)?.shape[1];
   const second = text === undefined ? width === 1024 : text.layout.kind === "openclip";
   const predictionType = inferPredictionType(weights) ?? (second ? undefined : "epsilon");
@@ -100,12 +99,15 @@ export function inferCheckpointParts(weights: CheckpointWeights): CheckpointPart
   const hasVae = [...weights.names()].some((name) => name.startsWith("first_stage_model."));
   return {
     unet: inferUnet(weights, { wideHeads: second, sampleSize }),
-    ...hasVae && { vae: inferVae(weights) },
+    ...hasVae && { vae: inferVae(weights, SCALING_FACTOR) },
     ...text !== undefined && { text },
     ...predictionType !== undefined && { predictionType },
     zeroTerminalSnr: hasZeroTerminalSnr(weights),
   };
 }
+
+/** Of the latents of Stable Diffusion 1.x and 2.x. */
+const SCALING_FACTOR = 0.18215;
 
 const unetPrefix = "model.diffusion_model.";
 
@@ -148,17 +150,6 @@ function refuseOtherFiles(weights: Weights): void {
   throw new WeightsError(
     `Cannot open checkpoint: it has no UNet, expected tensors "model.diffusion_model.*" (found "${first}" and others).`,
   );
-}
-
-/** What metadata (ModelSpec's, kohya's) or marker tensors say. */
-function inferPredictionType(weights: CheckpointWeights): PredictionType | undefined {
-  const { metadata = {} } = weights;
-  const said = metadata["modelspec.prediction_type"] ?? metadata["modelspec.architecture"];
-  if (said !== undefined && /(^|-)v(_prediction)?$/.test(said)) return "v_prediction";
-  if (said === "epsilon" || said?.endsWith("-v2-512")) return "epsilon";
-  if (metadata.ss_v_parameterization === "True" || weights.info("v_pred") !== undefined) {
-    return "v_prediction";
-  }
 }
 
 /** The marker tensor, or what kohya's trainer writes. */

@@ -17,7 +17,7 @@ export interface UnetLayout {
   readonly attention: readonly boolean[];
   /** Residual blocks of a level on the way down; one more on the way up. */
   readonly layers: number;
-  /** Transformer blocks in each transformer. */
+  /** Transformer blocks in the deepest transformer. */
   readonly depth: number;
 }
 
@@ -111,6 +111,8 @@ function* unetModules({ attention, layers, depth }: UnetLayout): Iterable<Module
   yield ["time_embedding.cond_proj", "time_embed.cond_proj"];
   yield ["time_embedding.linear_1", "time_embed.0"];
   yield ["time_embedding.linear_2", "time_embed.2"];
+  yield ["add_embedding.linear_1", "label_emb.0.0"];
+  yield ["add_embedding.linear_2", "label_emb.0.2"];
   yield ["conv_in", "input_blocks.0.0"];
   let block = 1;
   for (const [level, attends] of attention.entries()) {

@@ -17,6 +17,7 @@ export * from "./cast.ts";
 export * from "./checkpoint.ts";
 export * from "./checkpoint_config.ts";
 export * from "./checkpoint_map.ts";
+export * from "./checkpoint_xl.ts";
 export * from "./convert.ts";
 export * from "./dtype.ts";
 export * from "./legacy_attention.ts";

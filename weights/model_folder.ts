@@ -3,10 +3,13 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { builtin } from "../core/platform.ts";
 import { type ByteSource, openRandomAccess } from "./random_access.ts";
 import type { Weights } from "./weights.ts";
 import { openWeightsFolder, type OpenWeightsOptions } from "./weights_folder.ts";
+
+export type { Json } from "../core/json.ts";
 
 /** Files by their paths relative to the model, with "/" between names. */
 export interface ModelFolder {
@@ -81,9 +84,6 @@ function folderOf(
     },
   };
 }
-
-/** A model's JSON file. */
-export type Json = Readonly<Record<string, unknown>>;
 
 /**
  * Reads a JSON object.

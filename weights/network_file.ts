@@ -4,9 +4,9 @@
  *
  * @module
  */
+import type { Json } from "../core/json.ts";
 import { WeightsError } from "../core/errors.ts";
 import { count } from "./_checkpoint_part.ts";
-import type { ConfigJson } from "./_checkpoint_part.ts";
 import { inferUnet } from "./_checkpoint_unet.ts";
 import { inferVae } from "./_checkpoint_vae.ts";
 import { type NameMap, unetNames, vaeNames } from "./checkpoint_map.ts";
@@ -24,7 +24,7 @@ export interface NetworkFile {
     | "ControlNetModel"
     | "T2IAdapter";
   /** Its `config.json`; what shapes do not tell has the value that published models have. */
-  readonly config: ConfigJson;
+  readonly config: Json;
   /** Its tensors under diffusers' names. Disposing them disposes the file's. */
   readonly weights: Weights;
 }
@@ -32,7 +32,7 @@ export interface NetworkFile {
 /** Options of {@linkcode networkFile}. */
 export interface NetworkFileOptions {
   /** Fields of the configuration that shapes do not tell, as `norm_num_groups`. */
-  readonly fields?: ConfigJson;
+  readonly fields?: Json;
   /** Which kinds it may be, where the file may hold several. @default {all} */
   readonly kinds?: readonly NetworkFile["kind"][];
 }
@@ -115,7 +115,7 @@ const controlNet: Reader = (weights) => {
   return control(inferUnet(original, hintsOf(original, ""), "").config, weights);
 };
 
-function control(encoder: ConfigJson, weights: Weights): NetworkFile {
+function control(encoder: Json, weights: Weights): NetworkFile {
   const path = "controlnet_cond_embedding";
   const width = (layer: string) => weights.info(`${path}.${layer}.weight`)?.shape[0];
   // Every second block halves the picture and takes the next width.
@@ -203,7 +203,7 @@ const vae: Reader = (weights) => {
   const marker = "encoder.down.0.block.0.conv1.weight";
   const prefix = prefixOf(weights, ["first_stage_model.", "vae.", ""], marker);
   if (prefix !== undefined) {
-    const { config, layout } = inferVae(weights, prefix);
+    const { config, layout } = inferVae(weights, 0.18215, prefix);
     return { kind: "AutoencoderKL", config, weights: renameWeights(weights, vaeNames(layout, prefix)) };
   }
   if (!has(weights, "encoder.down_blocks.0.resnets.0.conv1.weight")) return undefined;
@@ -211,7 +211,7 @@ const vae: Reader = (weights) => {
   const levels = count((i) => has(named, `encoder.down_blocks.${i}.resnets.0.conv1.weight`));
   const layers = count((i) => has(named, `encoder.down_blocks.0.resnets.${i}.conv1.weight`));
   const original = asOriginal(named, vaeNames({ levels, layers }, ""));
-  return { kind: "AutoencoderKL", config: inferVae(original, "").config, weights: named };
+  return { kind: "AutoencoderKL", config: inferVae(original, 0.18215, "").config, weights: named };
 };
 
 /** As diffusers saves it, or one half of it with its layers numbered, of which the decoder's first has no weights. */

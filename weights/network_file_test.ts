@@ -13,11 +13,11 @@ import {
   vaeNames,
 } from "./mod.ts";
 import { memoryWeights } from "./memory.ts";
-import type { ConfigJson } from "./checkpoint_config.ts";
+import type { Json } from "../core/json.ts";
 import type { Weights } from "./weights.ts";
 
 const root = new URL("../tests/reference/", import.meta.url).pathname;
-const json = async (path: string) => JSON.parse(await Deno.readTextFile(`${root}${path}`)) as ConfigJson;
+const json = async (path: string) => JSON.parse(await Deno.readTextFile(`${root}${path}`)) as Json;
 
 /** Shapes by names. */
 const shapesOf = (weights: Weights) =>
@@ -28,7 +28,7 @@ const renamed = (weights: Weights, name: (own: string) => string) =>
 const original = (weights: Weights, names: ReturnType<typeof unetNames>) =>
   renameWeights(weights, new Map([...names].map(([own, { name }]) => [name, own])));
 // What shapes do not tell, and these small networks have otherwise than published ones.
-const pick = (config: ConfigJson, ...fields: string[]) =>
+const pick = (config: Json, ...fields: string[]) =>
   Object.fromEntries(fields.map((field) => [field, config[field]]));
 
 Deno.test("UNets under all names", async (t) => {
@@ -39,7 +39,7 @@ Deno.test("UNets under all names", async (t) => {
       const fields = pick(config, "attention_head_dim", "norm_num_groups", "sample_size");
       const { down_block_types: blocks, layers_per_block: layers } = config as
         & { down_block_types: string[] }
-        & ConfigJson;
+        & Json;
       const layout = {
         attention: blocks.map((type) => type.startsWith("Cross")),
         layers: layers as number,
@@ -68,7 +68,7 @@ Deno.test("VAEs under all names, those of before 2023 too", async () => {
     const current = currentAttentionNames(own);
     const { block_out_channels: channels, layers_per_block: layers } = config as {
       block_out_channels: number[];
-    } & ConfigJson;
+    } & Json;
     const names = (prefix: string) => vaeNames({ levels: channels.length, layers: layers as number }, prefix);
     for (
       const file of [

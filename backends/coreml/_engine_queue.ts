@@ -5,7 +5,8 @@
  * @module
  */
 import { BackendUnavailableError } from "../../core/errors.ts";
-import { abandonable, Queue } from "../_queue.ts";
+import { abandonable } from "../../core/abandonable.ts";
+import { Queue } from "../../core/queue.ts";
 import type { Frameworks } from "./_frameworks.ts";
 import type { EnginePort } from "./_engine_port.ts";
 import type { Method, Request, Response } from "./_protocol.ts";

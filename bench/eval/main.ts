@@ -6,6 +6,7 @@
  * `--with "at night"` puts words behind every prompt; `--backgrounds` makes a row for each background so. `--softmax`
  * scores the base from before ReLU attention instead, whose weights are kept in `training/ablation`.
  */
+import type { Json } from "../../core/json.ts";
 import { backendByName } from "../../cli/choices.ts";
 import { parseArguments } from "../../cli/usage.ts";
 import { BASE } from "../../core/model.ts";
@@ -14,7 +15,7 @@ import { createSampler } from "../../samplers/mod.ts";
 import { graphCost } from "../../graph/mod.ts";
 import { createPipeline, type Pipeline } from "../../mod.ts";
 import { readUnetConfig, unet } from "../../models/mod.ts";
-import { type Json, type ModelFolder, readJson } from "../../weights/model_folder.ts";
+import { type ModelFolder, readJson } from "../../weights/model_folder.ts";
 import { localFolder } from "../../weights/model_folder.ts";
 import { mini, MINI_DEFAULTS } from "../../presets/mini.ts";
 import { openModelFolder } from "../../presets/open_model.ts";

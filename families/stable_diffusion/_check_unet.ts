@@ -1,6 +1,6 @@
 /** Whether the networks of a model belong together. */
 import { UnsupportedModelError } from "../../core/errors.ts";
-import type { UnetConfig } from "../../core/parts.ts";
+import type { UnetArchitecture } from "../../models/unet_config.ts";
 
 /** What the other networks give to the UNet. */
 export interface UnetSurroundings {
@@ -18,12 +18,17 @@ export interface UnetSurroundings {
  * @throws {UnsupportedModelError} If they do not fit, or it wants more than text, latent and mask.
  */
 export function checkUnet(
-  { inChannels, outChannels, crossAttentionDim }: UnetConfig,
+  { inChannels, outChannels, crossAttentionDim, added }: UnetArchitecture,
   { name, latentChannels, textWidth }: UnetSurroundings,
 ): void {
   const refuse = (state: string) => {
     throw new UnsupportedModelError(`Cannot open the model "${name}": ${state}.`);
   };
+  if (added !== undefined) {
+    refuse(
+      `its UNet is told sizes and a second text, as in Stable Diffusion XL; expected one that is told neither`,
+    );
+  }
   const inpainting = 2 * latentChannels + 1;
   if (inChannels !== latentChannels && inChannels !== inpainting) {
     refuse(

@@ -33,7 +33,8 @@ export async function openOnnxModel(files: Components, options: OpenModelOptions
   const { backend, tile } = options;
   const loras = new OnnxLoras(files, options);
   const load = async (role: string): Promise<Runner> => await backend.load(await loras.source(role));
-  const { latentChannels, scale, scalingFactor } = readSizes(files);
+  const sizes = readSizes(files);
+  const { latentChannels, scale } = sizes;
   const unets = new Map<string, ModelUnet>();
   for (const [kind, role] of unetRoles(files.roles)) {
     unets.set(kind, await openUnet(files, role, { load, scale }));
@@ -55,9 +56,7 @@ export async function openOnnxModel(files: Components, options: OpenModelOptions
     },
     vae: new LazyPart<Vae>((owned) =>
       Promise.resolve(owned.use(autoencoderVae({
-        latentChannels,
-        scale,
-        scalingFactor,
+        ...sizes,
         loadEncoder: !files.roles.has("vae_encoder") ? undefined : () => load("vae_encoder"),
         loadDecoder: () => load("vae_decoder"),
         tile,
