@@ -111,7 +111,9 @@ export async function generate(args: string[]): Promise<void> {
   }
   const paths = await writePictures(generation.images, out);
   process.stdout.write(
-    given.flag("json") ? `${JSON.stringify(report(generation, paths))}\n` : `${paths.join("\n")}\n`,
+    given.flag("json")
+      ? `${printable(JSON.stringify(report(generation, paths)))}\n`
+      : `${paths.map(printable).join("\n")}\n`,
   );
 }
 

@@ -1,87 +1,129 @@
 /**
- * `inspect MODEL`: what a model consists of.
+ * `inspect WHAT`: what anything that `generate` takes consists of: a model in any form, a LoRA, an embedding, a picture.
  *
  * @module
  */
+import { readFile, stat } from "node:fs/promises";
 import process from "node:process";
-import { openWeights } from "../weights/open_weights.ts";
-import { localFolder, readJson } from "../weights/model_folder.ts";
-import { sizeOf } from "../core/tensor.ts";
-import type { Weights } from "../weights/weights.ts";
+import { resolveModel } from "../hub/mod.ts";
+import { mini } from "../presets/mini.ts";
+import { readPictureRequest } from "../presets/records/read_picture_request.ts";
 import { SAMPLERS } from "../samplers/registry.ts";
+import { localFolder, type ModelFolder, readJson } from "../weights/model_folder.ts";
+import { componentOf, type ComponentReport, fileReports } from "./_file_reports.ts";
+import { printable } from "./printable.ts";
 import { align } from "./table.ts";
 import { parseArguments, UsageError } from "./usage.ts";
-
-/** One component of a model. */
-export interface ComponentReport {
-  /** Its folder. */
-  readonly component: string;
-  /** Its class, as its `config.json` or `model_index.json` names it. */
-  readonly kind: string;
-  /** Element types of its tensors. */
-  readonly dtypes: readonly string[];
-  /** Number of tensors. */
-  readonly tensors: number;
-  /** Number of parameters. */
-  readonly parameters: number;
-  /** Size of its weights in bytes. */
-  readonly bytes: number;
-}
 
 /** Runs the command. */
 export async function inspect(args: string[]): Promise<void> {
   const given = parseArguments(args, { json: { type: "boolean" }, variant: { type: "string" } });
   const [path, ...rest] = given.words;
-  if (path === undefined || rest.length > 0) throw new UsageError("Expected one model: inspect MODEL.");
+  if (path === undefined || rest.length > 0) {
+    throw new UsageError("Expected one thing: inspect MODEL, LORA or PICTURE.");
+  }
+  const asJson = given.flag("json");
+  if (/\.(?:png|jpe?g|webp)$/i.test(path)) return await inspectPicture(path, asJson);
   const reports = await inspectModel(path, given.text("variant"));
-  if (given.flag("json")) return void process.stdout.write(`${JSON.stringify(reports)}\n`);
-  const rows = reports.map(({ component, kind, dtypes, tensors, parameters, bytes }) => [
-    component,
-    kind,
-    dtypes.join(" "),
-    `${tensors} tensors`,
-    `${(parameters / 1e6).toFixed(1)} M parameters`,
-    `${(bytes / 1e6).toFixed(1)} MB`,
-  ]);
+  if (asJson) return void process.stdout.write(`${printable(JSON.stringify(reports))}\n`);
+  const rows = reports.map(({ component, kind, dtypes, tensors, parameters, bytes }) =>
+    [
+      component,
+      kind,
+      dtypes.join(" "),
+      `${tensors} tensors`,
+      `${(parameters / 1e6).toFixed(1)} M parameters`,
+      `${(bytes / 1e6).toFixed(1)} MB`,
+    ].map(printable)
+  );
   const kinds = reports.flatMap(({ component }) => component.match(/^unet_?(.*)$/)?.[1] ?? []);
   const fitting = SAMPLERS.filter(({ weights }) =>
-    kinds.includes(weights.replaceAll("-", "_")) || !needed.has(weights)
+    kinds.includes(weights.replaceAll("-", "_")) || kinds.length > 0 && !needed.has(weights)
   );
-  process.stdout.write(
-    `${align(rows).join("\n")}\nsamplers: ${fitting.map(({ name }) => name).join(", ")}\n`,
-  );
+  const samplers = fitting.length === 0 ? "" : `samplers: ${fitting.map(({ name }) => name).join(", ")}\n`;
+  process.stdout.write(`${align(rows).join("\n")}\n${samplers}`);
 }
 
 /** Weights that a sampler cannot do without. */
 const needed: ReadonlySet<string> = new Set(["progressive-distillation", "ufogen"]);
 
-/** Reads a model folder's configurations and the headers of its weights. */
-export async function inspectModel(path: string, variant?: string): Promise<ComponentReport[]> {
-  const folder = await localFolder(path);
-  const components = [...folder.files].flatMap((file) => file.match(/^(\w+)\/config\.json$/)?.[1] ?? [])
-    .sort();
-  if (components.length === 0) {
-    throw new TypeError(
-      `Cannot inspect "${path}": it has no component with a config.json, expected a diffusers folder.`,
+/** How a picture was made, by its own file. */
+async function inspectPicture(path: string, asJson: boolean): Promise<void> {
+  const bytes = await readFile(path).catch((cause: Error) => {
+    throw new UsageError(`Cannot inspect "${path}": ${cause.message}`);
+  });
+  const { writer, model, options, remarks, kept } = await readPictureRequest(bytes);
+  if (asJson) {
+    return void process.stdout.write(
+      `${printable(JSON.stringify({ writer, model, options, remarks, kept }))}\n`,
     );
   }
+  const said = Object.entries(options).map(([name, value]) => [
+    name,
+    typeof value === "object" ? JSON.stringify(value) : String(value),
+  ]);
+  const rows = [["writer", writer], ...model === undefined ? [] : [["model", model]], ...said];
+  const lines = [
+    ...align(rows.map((row) => row.map(printable))),
+    ...remarks.map(({ text }) => printable(text)),
+  ];
+  process.stdout.write(`${lines.join("\n")}\n`);
+}
+
+/**
+ * The parts of a model: `mini`, a folder of any layout, a single file, an `owner/name` on a hub; or what a LoRA, an
+ * embedding or a network of its own in one file holds. Only headers are read.
+ */
+export async function inspectModel(path: string, variant?: string): Promise<ComponentReport[]> {
+  if (path === "mini") return await folderReports(await mini(), variant);
+  const found = await stat(path).catch(() => undefined);
+  if (found === undefined && /^[\w-][\w.-]*\/[\w.-]+$/.test(path)) {
+    return await folderReports(
+      await localFolder(await resolveModel(path, variant === undefined ? {} : { variant })),
+      variant,
+    );
+  }
+  if (found?.isFile()) return await fileReports(path);
+  return await folderReports(await localFolder(path), variant);
+}
+
+async function folderReports(folder: ModelFolder, variant: string | undefined): Promise<ComponentReport[]> {
+  const configs = [...folder.files].flatMap((file) => file.match(/^(\w+)\/config\.json$/)?.[1] ?? []).sort();
   const reports: ComponentReport[] = [];
-  for (const component of components) {
+  for (const component of configs) {
     const config = await readJson(folder, `${component}/config.json`);
     const architectures = config.architectures as readonly string[] | undefined;
     const kind = String(config._class_name ?? architectures?.[0] ?? config.model_type ?? "unknown");
-    await using weights = await openWeights(`${path}/${component}`, variant === undefined ? {} : { variant });
-    reports.push({ component, kind, ...count(weights) });
+    const onnx = [...folder.files].some((file) => file.startsWith(`${component}/`) && file.endsWith(".onnx"));
+    if (onnx) continue; // told below
+    await using weights = await folder.weights(component, variant === undefined ? {} : { variant });
+    reports.push(componentOf(component, kind, weights));
   }
-  return reports;
+  for (const file of [...folder.files].sort()) {
+    const [, component] = file.match(/^(\w+)\/[^/]+\.onnx$/) ?? [];
+    if (component !== undefined) reports.push(await otherReport(folder, component, "ONNX model", file));
+    const [, package_] =
+      file.match(/^(?:.*\/)?([^/]+\.ml(?:modelc|package))\/(?:Manifest\.json|coremldata\.bin)$/) ?? [];
+    if (package_ !== undefined) reports.push(await otherReport(folder, package_, "Core ML model", file));
+    if (/^[^/]+\.safetensors$/.test(file)) {
+      reports.push(...await fileReports(folder.source(file) as string, file.replace(/\.safetensors$/, "")));
+    }
+  }
+  if (reports.length > 0) return reports;
+  throw new TypeError(
+    `Cannot inspect "${folder.name}": it holds no weights that are known, expected a folder of diffusers, ONNX or Core ML ` +
+      "models, or a .safetensors file.",
+  );
 }
 
-function count(weights: Weights): Omit<ComponentReport, "component" | "kind"> {
-  const infos = [...weights.names()].map((name) => weights.info(name)!);
-  return {
-    dtypes: [...new Set(infos.map(({ dtype }) => dtype))].sort(),
-    tensors: infos.length,
-    parameters: infos.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-    bytes: infos.reduce((sum, { byteLength }) => sum + byteLength, 0),
-  };
+/** A network whose tensors are not looked at. */
+async function otherReport(
+  folder: ModelFolder,
+  component: string,
+  kind: string,
+  file: string,
+): Promise<ComponentReport> {
+  const source = folder.source(file);
+  const bytes = typeof source === "string" ? (await stat(source)).size : 0;
+  return { component, kind, dtypes: [], tensors: 0, parameters: 0, bytes };
 }

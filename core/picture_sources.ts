@@ -3,12 +3,9 @@
  *
  * @module
  */
-import type { ReadOptions } from "./_pictures.ts";
-import type { GenerateOptions, Run } from "./generate_options.ts";
-import type { Image } from "./image.ts";
-import type { LoraInput, Model } from "./model.ts";
+import type { GenerateOptions } from "./generate_options.ts";
+import type { LoraInput } from "./model.ts";
 import type { ControlOptions } from "./parts.ts";
-import type { Tensor } from "./tensor.ts";
 
 /** Where a model came from. */
 export interface ModelOrigin {
@@ -49,7 +46,7 @@ export interface PictureSources {
   /** Hash of the mask's pixels. */
   readonly mask?: string;
   /** How the run's rows were computed, where it is not the usual way. */
-  readonly run: Readonly<Partial<Pick<GenerateOptions, "batchNoise" | "guidanceMode" | "batchSize">>>;
+  readonly run: Pick<GenerateOptions, "batchNoise" | "guidanceMode" | "batchSize">;
   /** The caller's own notes. */
   readonly notes: Readonly<Record<string, string>>;
   /** Names of what was given and cannot be kept, as `latents`. */
@@ -58,68 +55,3 @@ export interface PictureSources {
 
 /** Tells a file, or bytes, from others: SHA-256, or nothing where that would cost much. */
 export type Fingerprint = (source: string | Uint8Array | Blob) => Promise<string | undefined>;
-
-/** The LoRAs of a call as a record has them. */
-export async function usedLoras(
-  loras: readonly LoraInput[],
-  fingerprint: Fingerprint | undefined,
-): Promise<UsedLora[]> {
-  return await Promise.all(loras.map(async ({ source, ...rest }) => ({
-    ...typeof source === "string" && { source },
-    ...rest,
-    ...await hashed(fingerprint, source),
-  })));
-}
-
-/** The sources of all rows of a run. */
-export async function picturesSources(
-  { origin }: Pick<Model, "origin">,
-  run: Run,
-  options: ReadOptions,
-  { loras, fingerprint }: {
-    readonly loras: readonly UsedLora[];
-    readonly fingerprint: Fingerprint | undefined;
-  },
-): Promise<PictureSources> {
-  const { image, mask, control = [], latents, record = {} } = options;
-  const rows = Math.min(run.batchSize, run.prompts.length);
-  const shared = run.batchNoise === "shared" && run.prompts.length > 1;
-  const pixels = async (picture: Image | Tensor | undefined) =>
-    picture === undefined ? undefined : (await hashed(fingerprint, bytesOf(picture))).hash;
-  const [imageHash, maskHash] = [await pixels(image), await pixels(mask)];
-  return {
-    ...origin !== undefined && { model: origin },
-    loras,
-    controls: await Promise.all(control.map(async ({ source, image, ...rest }) => ({
-      ...typeof source === "string" && { source },
-      ...rest,
-      ...await hashed(fingerprint, bytesOf(image)),
-    }))),
-    ...imageHash !== undefined && { image: imageHash },
-    ...maskHash !== undefined && { mask: maskHash },
-    run: {
-      ...shared && { batchNoise: run.batchNoise },
-      ...run.guidanceMode !== "batch" && { guidanceMode: run.guidanceMode },
-      ...rows > 1 && { batchSize: rows },
-    },
-    notes: record,
-    lacks: [
-      ...origin?.lacks ?? ["model"],
-      ...latents === undefined ? [] : ["latents"],
-      ...loras.some(({ source }) => source === undefined) ? ["loras"] : [],
-      ...control.some(({ source }) => typeof source !== "string") ? ["control"] : [],
-    ],
-  };
-}
-
-function bytesOf({ data }: Image | Tensor): Uint8Array {
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-async function hashed(
-  fingerprint: Fingerprint | undefined,
-  source: string | Uint8Array | Blob,
-): Promise<Pick<UsedFile, "hash">> {
-  const hash = await fingerprint?.(source);
-  return hash === undefined ? {} : { hash };
-}

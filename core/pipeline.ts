@@ -10,6 +10,7 @@ import { parametersOf } from "./_parameters.ts";
 import { type ReadOptions, readPictures } from "./_pictures.ts";
 import { RowGroups } from "./_row_groups.ts";
 import { asPixels, runNoise, startRun } from "./_start.ts";
+import { picturesSources, usedLoras } from "./_used.ts";
 import { checkGenerateOptions, type GenerateOptions, planRun, type Run } from "./generate_options.ts";
 import type {
   GeneratedImage,
@@ -25,7 +26,7 @@ import { classifierFree, type Guidance } from "./guidance.ts";
 import type { LazyPart } from "./lazy_part.ts";
 import { BackendUnavailableError, UnsupportedModelError } from "./errors.ts";
 import type { LoraInput, Model } from "./model.ts";
-import { type Fingerprint, picturesSources, type UsedLora, usedLoras } from "./picture_sources.ts";
+import type { Fingerprint, UsedLora } from "./picture_sources.ts";
 import { Queue } from "./queue.ts";
 import type { Encoded, LoadNeeds } from "./parts.ts";
 import { planSampling, runSampler, type SamplerStep } from "./run_sampler.ts";
@@ -142,8 +143,9 @@ export class Pipeline implements AsyncDisposable {
     );
     if (options.image !== undefined) await this.#leave(this.model.vae);
     const decoder = this.#ahead(() => this.model.vae.get()); // while the picture is denoised
-    let latents: Latent = start.noise;
-    {
+    const kept = run.strength === 0 ? start.image : undefined; // nothing is to change: no step is taken
+    let latents: Latent = kept ?? start.noise;
+    if (kept === undefined) {
       await using denoiser = await RowGroups.prepare({
         unet: await clock.load(network()),
         encoded,
@@ -258,6 +260,7 @@ export class Pipeline implements AsyncDisposable {
 
   /** Number of steps of a run: those before a picture's noise level are left out. */
   #stepsOf(run: Run, { image }: ReadOptions): number {
+    if (image !== undefined && run.strength === 0) return 0;
     const start = image === undefined ? {} : { image: EMPTY, strength: run.strength };
     const { plan, first } = planSampling(run.sampler, start, {
       schedule: this.model.schedule,

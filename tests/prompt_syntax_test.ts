@@ -105,3 +105,16 @@ Deno.test("--lora-folder finds what a prompt names", () =>
     const again = await run(folder, ["generate", "--from", "out.png", "--json"]);
     assert.equal(JSON.parse(again.out).images[0].sha256.length, 64, again.err);
   }));
+
+Deno.test("a strength of 0 keeps the picture", async () => {
+  await using pipeline = await createPipeline({ model, backend: native() });
+  const image = { width: 64, height: 64, data: Uint8Array.from({ length: 3 * 64 * 64 }, (_, i) => i % 200) };
+  const run = { prompt: "a [red|blue] house", steps: 4, seed: 1, promptSyntax: "weighted", image } as const;
+  const { images: [kept], latents } = await pipeline.generate({ ...run, strength: 0, count: 1 });
+  assert.deepEqual([kept!.width, latents.shape], [64, [1, 4, 8, 8]]);
+  const vae = await pipeline.model.vae.get();
+  const { data } = await vae.decode(latents);
+  assert.equal(data.length, 3 * 64 * 64);
+  const { latents: changed } = await pipeline.generate({ ...run, strength: 0.5 });
+  assert.ok(maxAbsDifference(latents.data, changed.data) > 1e-2);
+});

@@ -35,7 +35,8 @@ export function inferUnet(
   const up = starts.map((_, level) => places("output", level * (layers + 1), layers + 1).map(depthOf));
   const middle = depthOf("middle_block");
   const depths = down.map((own, level) => brief(own, level === levels - 1 ? middle : 0));
-  const mirrored = down.toReversed().every((own, level) => same([...own, ...up[level]!]));
+  const hasUp = has("output_blocks.0.0.in_layers.2.weight"); // a ControlNet's copy ends in the middle
+  const mirrored = !hasUp || down.toReversed().every((own, level) => same([...own, ...up[level]!]));
   const attending = ["middle_block", ...places("input", 0, blocks + 1)].find((block) => depthOf(block) > 0);
   if (attending === undefined) {
     throw new WeightsError(

@@ -55,8 +55,10 @@ export function isCheckpoint(weights: Weights): boolean {
  * ```
  */
 export function inferCheckpointConfig(weights: CheckpointWeights): CheckpointConfig {
+  refuseOtherFiles(weights);
+  const text = inferText(weights); // which says what is missing, as inferVae does
   const { unet, ...said } = inferCheckpointParts(weights);
-  const [text, vae] = [said.text ?? inferText(weights), said.vae ?? inferVae(weights)]; // which say what is missing
+  const vae = said.vae ?? inferVae(weights);
   return {
     unet: unet.config,
     vae: vae.config,

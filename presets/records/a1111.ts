@@ -56,6 +56,10 @@ function readA1111(text: string): PictureRequest {
       text: `its weights of words were applied as ${JSON.stringify(emphasis)}, which is not done here`,
     }],
   ];
+  const vae = given.text("VAE");
+  if (vae !== undefined && !/^(?:None|Automatic)$/.test(vae)) {
+    remarks.push({ option: "vae", text: `it was decoded with the VAE ${JSON.stringify(vae)}` });
+  }
   const rng = sourceOf(given.text("RNG"), remarks);
   const started = strengthOf(given, strength, remarks);
   given.matching(beside);

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Json } from "../../core/json.ts";
 import { claimedSampler, COMFYUI_SAMPLERS } from "./_samplers.ts";
 import { modelRemarks } from "./a1111.ts";
 import { commonPrompt, parseObject, seedOf } from "./_json_texts.ts";
@@ -94,8 +95,6 @@ function clipSkip(graph: Graph, link: unknown): number {
   const layer = new Settings(node).number("stop_at_clip_layer") ?? -1;
   return Math.max(-layer - 1, 0);
 }
-
-type Json = Readonly<Record<string, unknown>>;
 
 /** Nodes by their names, each with its class and its inputs; a link is a node's name and the index of an output. */
 class Graph {
