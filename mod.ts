@@ -13,6 +13,7 @@
  * @module
  */
 export type * from "./backends/backend.ts";
+export type { ModelPrecision, PartPrecisions, Precision, PrecisionName } from "./backends/precision.ts";
 export * from "./core/mod.ts";
 export * from "./schedules/mod.ts";
 export { localFolder, memoryFolder, type ModelFolder } from "./weights/model_folder.ts";
