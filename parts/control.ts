@@ -44,8 +44,8 @@ export interface OpenControlOptions {
  *
  * @example
  * ```ts ignore
- * import { localFolder, openControl } from "@mobile-diffusion/sdk";
- * import { native } from "@mobile-diffusion/sdk/backends/native";
+ * import { localFolder, native } from "@mobile-diffusion/sdk";
+ * import { openControl } from "@mobile-diffusion/sdk/parts";
  *
  * await using edges = await openControl(await localFolder("sd-controlnet-canny"), { backend: native() });
  * ```
