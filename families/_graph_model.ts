@@ -1,6 +1,7 @@
 /** A model whose networks are our graphs, with a UNet and an autoencoder: what does not depend on its text encoders. */
 import { type LoraNetworks, type LoraTarget, type ModelLoras, modelLoras } from "../adapters/mod.ts";
 import type { Runner } from "../backends/backend.ts";
+import { precisionOf } from "../backends/precision.ts";
 import type { Json } from "../core/json.ts";
 import { LazyPart } from "../core/lazy_part.ts";
 import { BASE, type Model, type ModelUnet } from "../core/model.ts";
@@ -18,13 +19,14 @@ import { component, type GraphComponent } from "./_component.ts";
 import { modelControls } from "./_model_controls.ts";
 import { modelDefaults } from "./_model_defaults.ts";
 import { modelLoraFiles } from "./_model_loras.ts";
+import { modelPrecisions, type Precisions } from "./_precisions.ts";
 import { type Components, unetRoles } from "./components.ts";
 import type { OpenModelOptions } from "./open_options.ts";
 
 /** How a network is loaded with its LoRAs. */
 export interface Loading {
   /** Loads a graph with weights. */
-  readonly load: (weights: Weights) => (graph: Graph) => Promise<Runner>;
+  readonly load: (part: "textEncoder", weights: Weights) => (graph: Graph) => Promise<Runner>;
   /** Merges LoRAs into weights. */
   readonly adapt: (weights: Weights, target: LoraTarget) => Weights;
   /** LoRAs that come in through ports. */
@@ -60,18 +62,21 @@ export function graphModel(files: Components, options: OpenModelOptions, family:
     [kind, component(files, role)] as const
   );
   const { vae, previewVae } = autoencoders(files, options);
-  const { backend, dtype = "float32", loraPorts } = options;
+  const { backend, loraPorts } = options;
+  const precisions = modelPrecisions(files.name, options);
   const base = readUnetConfig(components.find(([kind]) => kind === BASE)![1].config);
   const loras = modelLoras({
     unet: (hook) => unet(base, hook === undefined ? {} : { hook }),
     ...family.textNetworks,
   }, { ports: loraPorts, open: modelLoraFiles(files), adapters: options.adapters });
-  const load = (weights: Weights, own = dtype) => (graph: Graph): Promise<Runner> =>
-    backend.load({ kind: "graph", graph, weights }, { dtype: own });
+  const load =
+    (part: keyof Precisions, weights: Weights, dtype = precisions[part]) => (graph: Graph): Promise<Runner> =>
+      backend.load({ kind: "graph", graph, weights }, { dtype });
   /** Quantised first: what a LoRA changes then stays in half precision. */
   const adapt = (weights: Weights, target: LoraTarget) => {
     if (loras.weights === undefined) return weights;
-    return loras.weights(dtype === "int8" ? quantised(weights) : weights, target);
+    const { weights: held } = precisions[target === "unet" ? "unet" : "textEncoder"];
+    return loras.weights(held === "int8" ? quantised(weights) : weights, target);
   };
   const { latentChannels, scale } = readAutoencoder(vae.config);
   const unets = new Map<string, ModelUnet>();
@@ -80,15 +85,19 @@ export function graphModel(files: Components, options: OpenModelOptions, family:
     family.checkUnet(config, latentChannels);
     const part = new LazyPart(async (owned) => {
       const weights = owned.use(await component.weights());
-      return owned.use(graphUnet({ architecture: config, load: load(adapt(weights, "unet")), loras }));
+      return owned.use(
+        graphUnet({ architecture: config, load: load("unet", adapt(weights, "unet")), loras }),
+      );
     });
     unets.set(kind, { config, part });
   }
   const vaePart = ({ config, weights }: GraphComponent): LazyPart<Vae> => {
     const autoencoder = readAutoencoder(config);
-    const own = dtype === "float16" && family.wideVae?.(config) ? "float32" : dtype;
+    const { vae: asked } = precisions;
+    const isNarrow = asked.activations === "float16" && family.wideVae?.(config);
+    const own = isNarrow ? precisionOf("float32") : asked;
     return new LazyPart<Vae>(async (owned) => {
-      const loadHalf = load(currentAttentionNames(owned.use(await weights())), own);
+      const loadHalf = load("vae", currentAttentionNames(owned.use(await weights())), own);
       return owned.use(autoencoderVae({
         ...autoencoder,
         loadEncoder: () => loadHalf(autoencoder.encoder()),

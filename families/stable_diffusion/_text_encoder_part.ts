@@ -25,7 +25,7 @@ export function textEncoderPart(
   return new LazyPart<TextEncoder>(async (owned) => {
     const weights = textEncoderWeights(owned.use(await textEncoder.weights()));
     const adapted = adapt(weights, "textEncoder");
-    const loadGraph = load(insertVectors(adapted, TOKEN_TABLE, vectors));
+    const loadGraph = load("textEncoder", insertVectors(adapted, TOKEN_TABLE, vectors));
     let ports = write(0).inputs;
     return owned.use(clipTextEncoder({
       tokenizer,

@@ -45,6 +45,11 @@ interface XlText {
  */
 export async function openGraphModel(files: Components, options: OpenModelOptions): Promise<Model> {
   refuseRefiner(files);
+  if (options.inversions !== undefined && options.inversions.length > 0) {
+    throw new UnsupportedModelError(
+      `Cannot open the model "${files.name}" with embeddings: it has two text encoders, expected none.`,
+    );
+  }
   const [first, second] = [textOf(files, "text_encoder"), textOf(files, "text_encoder_2")];
   const tokenizers = [
     loadTokenizer(await files.tokenizer("tokenizer")),
@@ -65,7 +70,7 @@ export async function openGraphModel(files: Components, options: OpenModelOption
             config,
             projection,
             tokenizer: tokenizers[i],
-            load: loading.load(loading.adapt(weights, target)),
+            load: loading.load("textEncoder", loading.adapt(weights, target)),
             hook: loading.loras.hook?.(target),
             loras: (inputs) => loading.loras.inputs?.(inputs, target) ?? {},
           });
