@@ -19,7 +19,14 @@ import { readLora } from "./read_lora.ts";
 import type { WeightAdapter } from "./weight_adapter.ts";
 
 /** Writes the whole graphs of a model's networks, with ports where a hook is given. */
-export type LoraNetworks = Readonly<Partial<Record<LoraTarget, (hook?: LayerHook) => Graph>>>;
+export interface LoraNetworks {
+  /** The UNet. */
+  readonly unet: (hook?: LayerHook) => Graph;
+  /** The text encoder. */
+  readonly textEncoder: (hook?: LayerHook) => Graph;
+  /** A second one, where there is. */
+  readonly textEncoder2?: (hook?: LayerHook) => Graph;
+}
 
 /** Opens the file of a LoRA. */
 export type LoraFileOpener = (source: LoraInput["source"]) => Promise<Weights & AsyncDisposable>;

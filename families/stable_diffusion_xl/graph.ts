@@ -18,7 +18,7 @@ import { textEncoderWeights } from "../../parts/_weight_names.ts";
 import { loadTokenizer } from "../../tokenizer/load_tokenizer.ts";
 import { checkUnet } from "../_check_unet.ts";
 import { component, type GraphComponent } from "../_component.ts";
-import { graphModel, type Loading } from "../_graph_model.ts";
+import { graphModel } from "../_graph_model.ts";
 import { type Components, needConfig } from "../components.ts";
 import type { OpenModelOptions } from "../open_options.ts";
 import { graphClip, xlClipText } from "./_clip_graph.ts";
