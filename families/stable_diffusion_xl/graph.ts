@@ -12,7 +12,7 @@ import { SDXL_LATENT_TO_RGB } from "../../core/preview.ts";
 import type { LayerHook } from "../../graph/builder.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { addedFeatures } from "../../models/added_features.ts";
-import { type ClipTextConfig, readClipTextConfig } from "../../models/clip_text.ts";
+import { clipText, type ClipTextConfig, readClipTextConfig } from "../../models/clip_text.ts";
 import { readUnetConfig } from "../../models/unet_config.ts";
 import { textEncoderWeights } from "../../parts/_weight_names.ts";
 import type { TokenizerFiles } from "../../tokenizer/files.ts";
@@ -22,7 +22,7 @@ import { component, type GraphComponent } from "../_component.ts";
 import { graphModel } from "../_graph_model.ts";
 import { type Components, needConfig } from "../components.ts";
 import type { OpenModelOptions } from "../open_options.ts";
-import { graphClip, xlClipText } from "./_clip_graph.ts";
+import { graphClip } from "./_clip_graph.ts";
 import { XL_DEFAULTS, XL_SCHEDULER, zerosRule } from "./_defaults.ts";
 import { type ClipEncoder, xlTextEncoder } from "./_text_encoder.ts";
 
@@ -56,8 +56,9 @@ export async function openGraphModel(files: Components, options: OpenModelOption
     loadTokenizer(await files.tokenizer("tokenizer")),
     loadTokenizer(padded(await files.tokenizer("tokenizer_2"))),
   ] as const;
+  /** With all layers: LoRAs have those too that are left out. */
   const write = ({ config, projection }: XlText) => (hook?: LayerHook): Graph =>
-    xlClipText(config, { projection, hook });
+    clipText(config, { projection, ...hook !== undefined && { hook } });
   const model = graphModel(files, options, {
     textNetworks: { textEncoder: write(first), textEncoder2: write(second) },
     textEncoder: (loading, unet) =>
