@@ -12,18 +12,23 @@ import { webgpu } from "../backends/webgpu.ts";
 import { UsageError } from "./usage.ts";
 
 const backends: Readonly<Record<string, () => Backend>> = { auto, native, wasm, webgpu, coreml };
-const dtypes: readonly ComputeType[] = ["float32", "float16", "int8"];
+
+/** Names of backends. */
+export const BACKENDS: readonly string[] = Object.keys(backends);
+
+/** Names of arithmetics. */
+export const DTYPES: readonly ComputeType[] = ["float32", "float16", "int8"];
 
 /** A backend with its default options. */
 export function backendByName(name: string): Backend {
   const make = backends[name];
   if (make !== undefined) return make();
-  throw new UsageError(`Unknown --backend ${name}: expected one of ${Object.keys(backends).join(", ")}.`);
+  throw new UsageError(`Unknown --backend ${name}: expected one of ${BACKENDS.join(", ")}.`);
 }
 
 /** An arithmetic. */
 export function dtypeByName(name: string): ComputeType {
-  const found = dtypes.find((dtype) => dtype === name);
+  const found = DTYPES.find((dtype) => dtype === name);
   if (found !== undefined) return found;
-  throw new UsageError(`Unknown --dtype ${name}: expected one of ${dtypes.join(", ")}.`);
+  throw new UsageError(`Unknown --dtype ${name}: expected one of ${DTYPES.join(", ")}.`);
 }
