@@ -9,7 +9,8 @@
  *
  * Linux only: the peak is `VmHWM`, what the process had resident at most, files that it has mapped included.
  */
-import { backendByName, BACKENDS, dtypeByName, DTYPES } from "../cli/choices.ts";
+import { PRECISION_NAMES } from "../backends/precision.ts";
+import { backendByName, BACKENDS, dtypeByName } from "../cli/choices.ts";
 import { parseArguments } from "../cli/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { GraphBuilder } from "../graph/builder.ts";
@@ -20,7 +21,7 @@ import { randomWeights, sd15Graph } from "./_sd15.ts";
 const given = parseArguments(Deno.args, {
   folder: { value: "folder", text: "where the weights are, or are written", default: "a temporary one" },
   backend: { value: "name", text: "what runs it", choices: BACKENDS, default: "native" },
-  dtype: { value: "name", text: "arithmetic", choices: DTYPES, default: "float32" },
+  dtype: { value: "name", text: "precision", choices: PRECISION_NAMES, default: "float32" },
   stored: { value: "name", text: "how the weights are stored", choices: ["F32", "F16"], default: "F32" },
   size: { value: "number", text: "side of the latent", range: "1 or more", default: "64" },
   measure: { text: "measure in this process, with weights that are there" },

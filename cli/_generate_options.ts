@@ -1,6 +1,7 @@
 /** What `generate` may be told, each option described once. */
+import { PRECISION_NAMES } from "../backends/precision.ts";
 import { adapterOptions } from "./adapters.ts";
-import { BACKENDS, DTYPES } from "./choices.ts";
+import { BACKENDS } from "./choices.ts";
 import { hubOptions } from "./_hub_options.ts";
 import type { OptionTable } from "./usage.ts";
 
@@ -112,8 +113,8 @@ export const generateOptions: OptionTable = {
     },
     "dtype": {
       value: "name",
-      text: "arithmetic",
-      choices: DTYPES,
+      text: "precision: how weights are held, and what is computed with",
+      choices: PRECISION_NAMES,
       default: "int8 where the weights are, else float32",
     },
     "tile": {
