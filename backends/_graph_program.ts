@@ -8,13 +8,14 @@ import { isFloat } from "../weights/dtype.ts";
 import { encodingParts } from "../weights/encoding.ts";
 import { dequantised, quantised } from "../weights/quantise.ts";
 import type { WeightDtype, WeightInfo, Weights } from "../weights/weights.ts";
-import type { ComputeType, GraphSource } from "./backend.ts";
+import type { GraphSource, LoadOptions } from "./backend.ts";
+import { checkPrecision, type Precision, type PrecisionClaim, type PrecisionName } from "./precision.ts";
 import type { Program } from "./_program.ts";
 
 /** A graph with the weights in the types that the program will hold. */
 export interface BoundGraph extends GraphSource {
-  /** The arithmetic. */
-  readonly dtype: ComputeType;
+  /** How it is held and computed; weights are not `stored` but what they are stored in. */
+  readonly precision: Required<Precision>;
   /** The type of activations. */
   readonly compute: "float32" | "float16";
 }
@@ -30,21 +31,34 @@ export interface ProgramTensor extends Omit<WeightInfo, "encoding"> {
 /** Where a tensor's bytes are. */
 export type Location = Pick<Placement, "location" | "offset" | "length">;
 
+/** The precisions that {@linkcode writeProgram} writes. */
+export const graphPrecisions: readonly (Precision | PrecisionName)[] = [
+  "float32",
+  "float16",
+  "int8",
+  { weights: "stored", activations: "float32" },
+];
+
 /**
  * Checks that the weights are those that the graph needs, and brings 8 bits in or out as `dtype` says.
  *
+ * @throws {UnsupportedModelError} If the backend lacks the precision.
  * @throws {WeightsError} If tensors are missing, or of another shape or kind.
  */
-export function bindGraph({ kind, graph, weights }: GraphSource, dtype: ComputeType | undefined): BoundGraph {
+export function bindGraph(
+  { kind, graph, weights }: GraphSource,
+  { dtype = {} }: LoadOptions,
+  backend: PrecisionClaim,
+): BoundGraph {
+  const { weights: asked, activations } = checkPrecision(dtype, graph.name, backend);
   const eightBit = graph.weights.some(({ key }) => holds(weights.info(key)));
-  const chosen = dtype ?? (eightBit ? "int8" : "float32");
-  const select = (_: string, info: WeightInfo) => chosen !== "int8" || !holds(info);
-  const widened = dequantised(weights, { select });
+  const held = asked !== "stored" ? asked : eightBit ? "int8" : "float32";
+  const widened = dequantised(weights, { select: (_, info) => held !== "int8" || !holds(info) });
   // Weights that hold 8-bit tensors were made so on purpose: what is not 8-bit there (a merged LoRA) stays as it is.
-  const view = chosen === "int8" && !eightBit ? quantised(widened) : widened;
+  const view = held === "int8" && !eightBit ? quantised(widened) : widened;
   checkWeights(graph, view);
-  const compute = chosen === "float16" ? "float16" : "float32";
-  return { kind, graph, weights: view, dtype: chosen, compute };
+  const compute = activations === "float16" ? "float16" : "float32";
+  return { kind, graph, weights: view, precision: { weights: held, activations }, compute };
 }
 
 /**

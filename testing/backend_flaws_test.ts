@@ -89,6 +89,10 @@ const flaws: Readonly<Record<string, readonly [fails: string, create: () => Back
         },
       })),
   ],
+  "takes any precision for float32": [
+    "says its precisions and refuses others",
+    () => ({ name: "flawed", load: (source, { dtype: _, ...rest } = {}) => right().load(source, rest) }),
+  ],
   "takes missing weights for zeros": [
     "names weights that are missing or of another kind",
     () =>
