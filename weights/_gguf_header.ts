@@ -6,8 +6,23 @@ import { type GgufType, ggufTypes, removedTypes, unreadTypes } from "./_gguf_typ
 import { HeaderProblem } from "./_safetensors_header.ts";
 import type { RandomAccess } from "./random_access.ts";
 
+/** The type of a key's value. */
+export type GgufValueType =
+  | "uint8"
+  | "int8"
+  | "uint16"
+  | "int16"
+  | "uint32"
+  | "int32"
+  | "float32"
+  | "bool"
+  | "string"
+  | "uint64"
+  | "int64"
+  | "float64";
+
 /** The types of keys' values, at ggml's numbers. */
-const valueTypes = [
+const valueTypes: readonly (GgufValueType | "array")[] = [
   "uint8",
   "int8",
   "uint16",
@@ -21,20 +36,18 @@ const valueTypes = [
   "uint64",
   "int64",
   "float64",
-] as const;
-
-/** The type of a key's value. */
-export type GgufValueType = typeof valueTypes[number];
+];
 
 /** A key's value; integers of 64 bits are bigints. */
 export interface GgufValue {
   /** Its type; of an array that of the elements. */
-  readonly type: Exclude<GgufValueType, "array">;
+  readonly type: GgufValueType;
   /** The value, or the elements. */
-  readonly value: Scalar | readonly Scalar[];
+  readonly value: GgufScalar | readonly GgufScalar[];
 }
 
-type Scalar = number | bigint | boolean | string;
+/** One value. */
+export type GgufScalar = number | bigint | boolean | string;
 
 /** A tensor as the header describes it. */
 export interface GgufTensor {
@@ -217,12 +230,12 @@ async function readValue(cursor: Cursor, key: string): Promise<GgufValue> {
   }
   const count = await cursor.u64(place);
   cursor.fits(count, element === "string" ? 8 : sizes[element], `${element} values of ${place}`);
-  const value: Scalar[] = [];
+  const value: GgufScalar[] = [];
   for (let i = 0; i < count; i++) value.push(await readScalar(cursor, element, place));
   return { type: element, value };
 }
 
-function typeOf(place: string, id: number): GgufValueType {
+function typeOf(place: string, id: number): GgufValueType | "array" {
   const type = valueTypes[id];
   if (type === undefined) throw new HeaderProblem(`${place} has the unknown value type ${id}`);
   return type;
@@ -244,9 +257,9 @@ const sizes = {
 
 async function readScalar(
   cursor: Cursor,
-  type: Exclude<GgufValueType, "array">,
+  type: GgufValueType,
   place: string,
-): Promise<Scalar> {
+): Promise<GgufScalar> {
   if (type === "string") return await cursor.string(place);
   const { buffer, byteOffset } = await cursor.bytes(sizes[type], place);
   const view = new DataView(buffer, byteOffset, sizes[type]);

@@ -13,7 +13,7 @@ import { HeaderProblem } from "./_safetensors_header.ts";
 import { type ByteSource, openRandomAccess, type RandomAccess } from "./random_access.ts";
 import type { BlockKind, Weights } from "./weights.ts";
 
-export type { GgufValue };
+export type { GgufScalar, GgufValue, GgufValueType } from "./_gguf_header.ts";
 
 /** The tensors of one file, and what its header says besides. */
 export interface GgufFile extends Weights {
