@@ -41,7 +41,7 @@ export class Reader {
   }
 
   /** Refuses any value but this one, also the class's default where there is none. */
-  only(key: string, supported: string | number | boolean, otherwise = supported): void {
+  only(key: string, supported: string | number | boolean, otherwise: typeof supported = supported): void {
     const value = this.#json[key] ?? otherwise;
     if (value === supported) return;
     throw new UnsupportedModelError(
