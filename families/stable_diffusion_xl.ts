@@ -6,9 +6,11 @@
  */
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
+import { isXlCheckpoint, splitXlCheckpoint } from "../weights/checkpoint_xl.ts";
 import type { Components } from "./components.ts";
 import type { Family } from "./family.ts";
 import type { OpenModelOptions } from "./open_options.ts";
+import { XL_SCHEDULER } from "./stable_diffusion_xl/_defaults.ts";
 import { openGraphModel } from "./stable_diffusion_xl/graph.ts";
 
 /** The family. */
@@ -17,6 +19,29 @@ export const stableDiffusionXl: Family = {
   covers: "Stable Diffusion XL or a child of it",
   recognises,
   open,
+  singleFile: {
+    is: isXlCheckpoint,
+    split(weights, { checkpoint }) {
+      const { unet, vae, textEncoder, textEncoder2, predictionType, zeroTerminalSnr } = splitXlCheckpoint(
+        weights,
+        checkpoint,
+      );
+      return {
+        networks: {
+          unet,
+          vae,
+          ...textEncoder !== undefined && { text_encoder: textEncoder },
+          text_encoder_2: textEncoder2,
+        },
+        said: {
+          predictionType,
+          ...zeroTerminalSnr && {
+            scheduler: { ...XL_SCHEDULER, rescale_betas_zero_snr: true, timestep_spacing: "trailing" },
+          },
+        },
+      };
+    },
+  },
 };
 
 /** Pipelines of other families that are told sizes, or have two text encoders. */

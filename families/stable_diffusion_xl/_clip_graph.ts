@@ -38,12 +38,13 @@ export function xlClipText(
       `Cannot skip ${clipSkip} more of the text encoder's ${config.layers} layers than the last: expected 0 to ${most}.`,
     );
   }
-  return clipText(config, {
+  const graph = clipText(config, {
     clipSkip: 1 + clipSkip,
     finalNorm: false,
     projection,
     ...hook !== undefined && { hook },
   });
+  return projection ? { ...graph, name: "text_encoder_2" } : graph;
 }
 
 /** Puts it together; a network that skips other layers takes the place of the one that is loaded. */

@@ -15,6 +15,7 @@ import { addedFeatures } from "../../models/added_features.ts";
 import { type ClipTextConfig, readClipTextConfig } from "../../models/clip_text.ts";
 import { readUnetConfig } from "../../models/unet_config.ts";
 import { textEncoderWeights } from "../../parts/_weight_names.ts";
+import type { TokenizerFiles } from "../../tokenizer/files.ts";
 import { loadTokenizer } from "../../tokenizer/load_tokenizer.ts";
 import { checkUnet } from "../_check_unet.ts";
 import { component, type GraphComponent } from "../_component.ts";
@@ -53,7 +54,7 @@ export async function openGraphModel(files: Components, options: OpenModelOption
   const [first, second] = [textOf(files, "text_encoder"), textOf(files, "text_encoder_2")];
   const tokenizers = [
     loadTokenizer(await files.tokenizer("tokenizer")),
-    loadTokenizer(await files.tokenizer("tokenizer_2")),
+    loadTokenizer(padded(await files.tokenizer("tokenizer_2"))),
   ] as const;
   const write = ({ config, projection }: XlText) => (hook?: LayerHook): Graph =>
     xlClipText(config, { projection, hook });
@@ -107,6 +108,14 @@ function textOf(files: Components, role: "text_encoder" | "text_encoder_2"): XlT
     config: readClipTextConfig(source.config),
     projection: second,
   };
+}
+
+/** OpenCLIP pads with "!", which files that were made for another text encoder do not say. */
+function padded(files: TokenizerFiles): TokenizerFiles {
+  const said = files["special_tokens_map.json"] ?? files["tokenizer_config.json"];
+  return said !== undefined
+    ? files
+    : { ...files, "special_tokens_map.json": JSON.stringify({ pad_token: "!" }) };
 }
 
 /** The refiner has the second text encoder alone, and is told how beautiful a picture is in place of the target's size. */
