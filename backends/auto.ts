@@ -17,7 +17,7 @@ export interface AutoOptions {
    */
   readonly order?: readonly Backend[];
   /** Told which backend was passed over, and why. */
-  readonly onWarning?: (message: string) => void;
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -34,8 +34,10 @@ export interface AutoOptions {
  * ```
  */
 export function auto(
-  { order = [webgpu({ software: false }), ...mayUseFfi() ? [native()] : [], wasm()], onWarning }:
-    AutoOptions = {},
+  {
+    onWarning,
+    order = [webgpu({ software: false }), ...mayUseFfi() ? [native({ onWarning })] : [], wasm({ onWarning })],
+  }: AutoOptions = {},
 ): Backend {
   let chosen: Backend | undefined;
   return {
