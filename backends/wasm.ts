@@ -10,7 +10,7 @@
 import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
 import type { OperatorSupport } from "../graph/onnx.ts";
 import type { Backend, LoadOptions, PartSource } from "./backend.ts";
-import { bindGraph, memoryProgram } from "./_graph_program.ts";
+import { bindGraph, graphPrecisions, memoryProgram } from "./_graph_program.ts";
 import { checkMemory } from "./memory_plan.ts";
 import { onnxProgram } from "./_onnx_program.ts";
 import { openSession, type Runtime } from "./_onnxruntime.ts";
@@ -60,7 +60,7 @@ export function wasm({ threads, worker = true, assets, onWarning }: WasmOptions 
     ...assets !== undefined && { assets },
   });
   return {
-    name: "wasm",
+    ...claim,
     async load(source, options = {}) {
       const program = await write(source, options);
       const open = async (signal?: AbortSignal) => {
@@ -78,6 +78,8 @@ export function wasm({ threads, worker = true, assets, onWarning }: WasmOptions 
     },
   };
 }
+
+const claim = { name: "wasm", precisions: graphPrecisions } as const;
 
 const consequences = "nothing else happens during a run, and a signal is seen after it";
 
@@ -102,15 +104,16 @@ async function openInPlace(program: Program, settings: WasmSettings): Promise<Se
   };
 }
 
-async function write(source: PartSource, { dtype, dimensions }: LoadOptions): Promise<Program> {
+async function write(source: PartSource, options: LoadOptions): Promise<Program> {
+  const { dimensions } = options;
   switch (source.kind) {
     case "graph": {
-      const bound = bindGraph(source, dtype);
-      checkMemory(bound.graph, bound.dtype, { backend: "wasm", limit: 2 ** 32, sizes: dimensions });
+      const bound = bindGraph(source, options, claim);
+      checkMemory(bound.graph, bound.precision, { backend: "wasm", limit: 2 ** 32, sizes: dimensions });
       return memoryProgram(bound, support, dimensions);
     }
     case "onnx":
-      return await onnxProgram(source, { backend: "wasm", lacking, dimensions });
+      return await onnxProgram(source, { backend: "wasm", lacking, options });
     case "coreml":
       throw new UnsupportedModelError(
         "Cannot load a Core ML model on wasm: expected a graph or an ONNX model.",
