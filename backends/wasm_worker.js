@@ -1,4 +1,3 @@
-// @ts-self-types="./wasm_worker.d.ts"
 /**
  * The worker of the wasm backend in browsers. It is JavaScript, so that one address is right in the source, in packages
  * and for bundlers, which rewrite what is imported but not what is only named; and it imports the runtime statically,
@@ -6,6 +5,7 @@
  *
  * @module
  */
+// @ts-self-types="./wasm_worker.d.ts"
 import * as runtime from "onnxruntime-web/wasm";
 import { serveSession } from "./_wasm_service.ts";
 
