@@ -4,7 +4,7 @@ import type { Backend } from "../backends/backend.ts";
 import type { GenerateOptions } from "../core/generate_options.ts";
 import type { Model } from "../core/model.ts";
 import type { ControlOptions } from "../core/parts.ts";
-import { createSchedule } from "../schedules/ddpm.ts";
+import { scheduleFrom } from "../schedules/schedule_from.ts";
 import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import type { SamplerStep } from "../core/run_sampler.ts";
 import type { RunSizes, ToldSizes } from "../core/told_sizes.ts";
@@ -98,7 +98,7 @@ async function openRunModel(run: ReferenceRun, backend: Backend) {
   };
   const own: Model = {
     ...model,
-    schedule: createSchedule(schedule),
+    schedule: scheduleFrom(schedule),
     sampler: createSampler(sampler.name, options),
   };
   return own;
