@@ -89,7 +89,7 @@ export async function generate(args: string[]): Promise<void> {
     ? { prompt, loras: [] }
     : await promptLoras(prompt, folder);
   const loras = [...isGiven("lora") ? readLoras(given) : request?.options.loras ?? [], ...own.loras];
-  if (loras.length > 0) unmatchedWarnings(await pipeline.setLoras(loras)).forEach(warn);
+  if (loras.length > 0) unmatchedWarnings(await pipeline.setLoras(loras, warn)).forEach(warn);
   const controls = await readControls(given, pipeline.model.size);
   const control = isGiven("control")
     ? controls

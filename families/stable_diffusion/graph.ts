@@ -94,8 +94,8 @@ export async function openGraphModel(files: Components, options: OpenModelOption
     size: unets.get(BASE)!.config.sampleSize * scale,
     scale,
     latentChannels,
-    async setLoras(inputs) {
-      const { unmatched, stale } = await loras.set(inputs);
+    async setLoras(inputs, onWarning) {
+      const { unmatched, stale } = await loras.set(inputs, onWarning);
       if (stale.has("textEncoder")) await textEncoder.release();
       if (stale.has("unet")) { for (const { part } of unets.values()) await part.release(); }
       return unmatched;
