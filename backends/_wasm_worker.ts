@@ -1,12 +1,14 @@
 /** The worker's side of {@linkcode openWorkerSession}: one session, one request at a time. */
+import { holdForLife } from "./_life_lock.ts";
 import { openSession } from "./_onnxruntime.ts";
 import type { PortTensor } from "./_port_tensor.ts";
 import type { ExternalFile, Program } from "./_program.ts";
 import type { Session } from "./_session.ts";
 import { importWasmRuntime, type WasmRuntimeOptions } from "./_wasm_runtime.ts";
 
-/** What the worker is told: first the files, then to load, then to run. A `file` has no reply. */
+/** What the worker is told: to hold a lock while it lives, then the files, then to load, then to run. A `file` has no reply. */
 export type Request =
+  | { readonly kind: "hold"; readonly lock: string }
   | { readonly kind: "file" } & ExternalFile
   | { readonly kind: "load"; readonly settings: WasmRuntimeOptions }
     & Pick<Program, "name" | "model" | "dimensions">
@@ -39,6 +41,9 @@ scope.onmessage = async ({ data: request }) => {
 
 async function serve(request: Request): Promise<[value: unknown, transfer: Transferable[]]> {
   switch (request.kind) {
+    case "hold":
+      await holdForLife(request.lock);
+      return [undefined, []];
     case "file":
       received.push(request);
       return [undefined, []];

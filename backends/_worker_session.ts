@@ -1,5 +1,6 @@
 /** A session in a worker, seen from outside. */
 import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
+import { hasLocks, onceGone } from "./_life_lock.ts";
 import { PlatformWorker } from "./_platform_worker.ts";
 import type { PortTensor } from "./_port_tensor.ts";
 import type { Program } from "./_program.ts";
@@ -18,6 +19,7 @@ export async function openWorkerSession(
   const stop = () => link.end(signal!.reason);
   signal?.addEventListener("abort", stop, { once: true });
   try {
+    await link.watch();
     for await (const { path, data } of program.files()) {
       signal?.throwIfAborted();
       link.send({ kind: "file", path, data }, [data.buffer]);
@@ -49,10 +51,14 @@ interface Ports {
 /** The worker, and the one question that it may be working on. */
 class WorkerLink {
   readonly #worker = startWorker();
+  readonly #terminate = this.#worker.terminate.bind(this.#worker);
+  readonly #watching = new AbortController();
   #pending: PromiseWithResolvers<unknown> = Promise.withResolvers();
+  #reason: unknown;
   ended = false;
 
   constructor() {
+    this.#worker.terminate = () => this.end(endedFromOutside());
     this.#pending.promise.catch(() => {}); // nobody has asked yet
     this.#worker.onmessage = ({ data: reply }: MessageEvent<Reply>) => {
       if ("error" in reply) this.#pending.reject(revive(reply.error));
@@ -64,21 +70,42 @@ class WorkerLink {
     };
   }
 
+  /**
+   * Notices when the worker is gone, as when the platform ends it for want of memory: no event tells that, but it
+   * loses its lock. Where there are no locks, nothing tells it.
+   */
+  async watch(): Promise<void> {
+    if (!hasLocks()) return;
+    const lock = crypto.randomUUID();
+    await this.ask({ kind: "hold", lock });
+    onceGone(lock, this.#watching.signal, () => this.end(endedFromOutside()));
+  }
+
   send(request: Request, transfer: Transferable[] = []): void {
     this.#worker.postMessage(request, transfer);
   }
 
   async ask<T>(request: Request): Promise<T> {
+    if (this.ended) throw this.#reason;
     this.#pending = Promise.withResolvers();
     this.send(request);
     return await this.#pending.promise as T;
   }
 
   end(reason: unknown): void {
+    if (this.ended) return;
     this.ended = true;
-    this.#worker.terminate();
+    this.#reason = reason;
+    this.#watching.abort();
+    this.#terminate();
     this.#pending.reject(reason);
   }
+}
+
+function endedFromOutside(): BackendUnavailableError {
+  return new BackendUnavailableError(
+    "The WASM worker was ended from outside. The next call starts a fresh one.",
+  );
 }
 
 /** Errors lose their class on the way from a worker. */
