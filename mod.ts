@@ -1,6 +1,9 @@
 /**
  * Text to image on the device that the user already has.
  *
+ * What a picture needs is here; what its types are made of has a place of its own: `./core` the contracts, `./samplers`,
+ * `./schedules`, `./backends`, `./adapters`, `./image`, and so on.
+ *
  * @example First picture
  * ```ts ignore
  * import { createPipeline } from "@mobile-diffusion/sdk";
@@ -12,16 +15,28 @@
  *
  * @module
  */
-export type * from "./backends/backend.ts";
-export * from "./core/mod.ts";
-export * from "./schedules/mod.ts";
-export { localFolder, memoryFolder, type ModelFolder } from "./weights/model_folder.ts";
 export {
   type BackendName,
   createPipeline,
   type CreatePipelineOptions,
   openModel,
 } from "./presets/create_pipeline.ts";
-export { readPictureRequest } from "./presets/records/read_picture_request.ts";
-export type { PictureRequest, Remark, RequestOptions } from "./presets/records/request.ts";
 export type { OpenFolderOptions } from "./presets/open_model.ts";
+export type { Pipeline } from "./core/pipeline.ts";
+export type { LoraInput, Model } from "./core/model.ts";
+export type { ControlInput, GenerateOptions } from "./core/generate_options.ts";
+export type { GeneratedImage, Generation, GenerationStep } from "./core/generation.ts";
+export type { Image } from "./core/image.ts";
+export type { TextEncoder, Unet, Vae } from "./core/parts.ts";
+export type { Sampler } from "./core/sampler.ts";
+export { BackendUnavailableError, UnsupportedModelError, WeightsError } from "./core/errors.ts";
+export { localFolder, memoryFolder, type ModelFolder } from "./weights/model_folder.ts";
+export type { Backend } from "./backends/backend.ts";
+export { auto } from "./backends/auto.ts";
+export { coreml } from "./backends/coreml.ts";
+export { native } from "./backends/native.ts";
+export { wasm } from "./backends/wasm.ts";
+export { webgpu } from "./backends/webgpu.ts";
+export { ddim } from "./samplers/ddim.ts";
+export { progressiveDistillation } from "./samplers/progressive_distillation.ts";
+export { ufogen } from "./samplers/ufogen.ts";

@@ -89,7 +89,8 @@ export function planSampling(
  *
  * @example
  * ```ts
- * import { createSchedule, type Denoiser, runSampler, torchNoise } from "@mobile-diffusion/sdk";
+ * import { type Denoiser, runSampler, torchNoise } from "@mobile-diffusion/sdk/core";
+ * import { createSchedule } from "@mobile-diffusion/sdk/schedules";
  * import { ddim } from "@mobile-diffusion/sdk/samplers";
  * const noise = torchNoise(7);
  * const denoise: Denoiser = (z) => Promise.resolve({ raw: z, x0: z, epsilon: z }); // stands for a network

@@ -44,7 +44,7 @@ export function sizeOf(shape: readonly number[]): number {
  *
  * @example
  * ```ts
- * import { tensor } from "@mobile-diffusion/sdk";
+ * import { tensor } from "@mobile-diffusion/sdk/core";
  * const latent = tensor(new Float32Array(4 * 8 * 8), [1, 4, 8, 8]);
  * ```
  */

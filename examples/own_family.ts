@@ -2,7 +2,8 @@
 //
 // "Tinted" models are Stable Diffusion with a colour beside the text: a third pass shows the network the tint alone,
 // and the guidance goes from the tint through the text. Everything else is the family that it builds on.
-import { createPipeline, type Guidance, LazyPart, type TextEncoder } from "@mobile-diffusion/sdk";
+import { createPipeline, type TextEncoder } from "@mobile-diffusion/sdk";
+import { type Guidance, LazyPart } from "@mobile-diffusion/sdk/core";
 import { type Family, stableDiffusion } from "@mobile-diffusion/sdk/families";
 
 /** Marks a model of this family: its model_index.json says so. */

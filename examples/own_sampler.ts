@@ -1,13 +1,13 @@
 // A sampler of one's own, on data whose best denoiser is known: deno run examples/own_sampler.ts
 import {
-  createSchedule,
   type Denoiser,
   parameterise,
   runSampler,
   type Sampler,
   torchNoise,
-} from "@mobile-diffusion/sdk";
+} from "@mobile-diffusion/sdk/core";
 import { weightedSum } from "@mobile-diffusion/sdk/samplers";
+import { createSchedule } from "@mobile-diffusion/sdk/schedules";
 
 /** DDIM on timesteps that crowd towards the end, where pictures get their detail: t = (T − 1) · (1 − i/n)². */
 function quadratic(count = 50): Sampler {

@@ -1,5 +1,6 @@
 // One prompt, one seed, every sampler on one sheet: deno run -A examples/samplers.ts
-import { BASE, createPipeline, type Image } from "@mobile-diffusion/sdk";
+import { createPipeline, type Image } from "@mobile-diffusion/sdk";
+import { BASE } from "@mobile-diffusion/sdk/core";
 import { contactSheet, encodeImage } from "@mobile-diffusion/sdk/image";
 import { SAMPLERS } from "@mobile-diffusion/sdk/samplers";
 import { writeFile } from "node:fs/promises";

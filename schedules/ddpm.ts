@@ -60,7 +60,7 @@ export interface DdpmSchedule extends Schedule {
  *
  * @example
  * ```ts
- * import { createSchedule } from "@mobile-diffusion/sdk";
+ * import { createSchedule } from "@mobile-diffusion/sdk/schedules";
  * const schedule = createSchedule({ timestepSpacing: "trailing" });
  * const { transitions } = schedule.plan("timesteps", 4);
  * console.log(transitions.map(({ from }) => from.timestep)); // [999, 749, 499, 249]

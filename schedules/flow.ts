@@ -44,7 +44,7 @@ export interface FlowScheduleConfig {
  *
  * @example
  * ```ts
- * import { createFlowSchedule } from "@mobile-diffusion/sdk";
+ * import { createFlowSchedule } from "@mobile-diffusion/sdk/schedules";
  * const { transitions } = createFlowSchedule({ shift: 3 }).plan("sigmas", 4);
  * console.log(transitions.map(({ from }) => Math.round(from.timestep))); // [1000, 858, 602, 9]
  * ```
@@ -129,7 +129,7 @@ export function createFlowSchedule(config: FlowScheduleConfig = {}): Schedule {
  *
  * @example
  * ```ts
- * import { createFlowSchedule, linearMu } from "@mobile-diffusion/sdk";
+ * import { createFlowSchedule, linearMu } from "@mobile-diffusion/sdk/schedules";
  * createFlowSchedule({ dynamicShift: { type: "exponential", mu: linearMu(1024) } }); // 0.63
  * ```
  */

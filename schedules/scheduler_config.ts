@@ -113,7 +113,7 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
  *
  * @example
  * ```ts
- * import { createSchedule, readScheduleConfig } from "@mobile-diffusion/sdk";
+ * import { createSchedule, readScheduleConfig } from "@mobile-diffusion/sdk/schedules";
  * const { schedule, sampler } = readScheduleConfig({ _class_name: "PNDMScheduler", skip_prk_steps: true });
  * console.log(sampler.name, createSchedule(schedule).alphasCumprod.length); // pndm 1000
  * ```

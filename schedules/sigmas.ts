@@ -21,7 +21,7 @@ export function trainingSigmas({ alphasCumprod }: DdpmSchedule): Float32Array {
  *
  * @example
  * ```ts
- * import { spacedSigmas } from "@mobile-diffusion/sdk";
+ * import { spacedSigmas } from "@mobile-diffusion/sdk/schedules";
  * spacedSigmas("karras", { min: 0.03, max: 14.6, steps: 10 });
  * ```
  */

@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { createHash } from "node:crypto";
 import { UnsupportedModelError } from "../../core/errors.ts";
+import { builtin } from "../../core/platform.ts";
 import { Files } from "./_files.ts";
 import { attempt, fromNSString, toFileURL } from "./_foundation.ts";
 import type { ObjectiveC } from "./_objc.ts";
@@ -51,5 +51,5 @@ function compile(objc: ObjectiveC, path: string): string {
 
 /** Sixteen characters are enough to tell the packages of one machine apart. */
 function hash(text: string): string {
-  return createHash("sha256").update(text).digest("hex").slice(0, 16);
+  return builtin("node:crypto").createHash("sha256").update(text).digest("hex").slice(0, 16);
 }
