@@ -5,21 +5,20 @@
  */
 import type { LoraInput } from "../core/model.ts";
 import type { Tensor } from "../core/tensor.ts";
-import type { LayerHook } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Weights } from "../weights/weights.ts";
 import { activeLayers } from "./_active_layers.ts";
 import { hotLoraInputs, type LoraPort } from "./hot_lora_inputs.ts";
 import type { ActiveLora, Lora, LoraTarget } from "./lora.ts";
-import { loraHook, type LoraPorts } from "./lora_hook.ts";
+import { type LoraPorts, withLoraPorts } from "./lora_ports.ts";
 import { loraModules } from "./lora_modules.ts";
 import { mergeLora } from "./merge_lora.ts";
 import { openLoraFile } from "./open_lora_file.ts";
 import { readLora } from "./read_lora.ts";
 import type { WeightAdapter } from "./weight_adapter.ts";
 
-/** Writes the whole graphs of a model's networks, with ports where a hook is given. */
-export type LoraNetworks = Readonly<Record<LoraTarget, (hook?: LayerHook) => Graph>>;
+/** The whole graphs of a model's networks. */
+export type LoraNetworks = Readonly<Record<LoraTarget, Graph>>;
 
 /** Opens the file of a LoRA. */
 export type LoraFileOpener = (source: LoraInput["source"]) => Promise<Weights & AsyncDisposable>;
@@ -33,7 +32,7 @@ export interface LoraChange {
 }
 
 /**
- * The LoRAs of one model. Without ports `weights` merges; with ports, `hook` adds them to the graphs and `inputs`
+ * The LoRAs of one model. Without ports `weights` merges; with ports, `ported` adds them to the graphs and `inputs`
  * gives their values.
  */
 export interface ModelLoras {
@@ -46,8 +45,8 @@ export interface ModelLoras {
   set(loras: readonly LoraInput[]): Promise<LoraChange>;
   /** A network's weights with the LoRAs merged. */
   weights?(weights: Weights, target: LoraTarget): Weights;
-  /** Adds ports to a network. */
-  hook?(target: LoraTarget): LayerHook;
+  /** A network with ports, whole or in part. */
+  ported?(graph: Graph): Graph;
   /** Values of a program's ports. */
   inputs?(ports: readonly LoraPort[], target: LoraTarget): Record<string, Tensor>;
 }
@@ -70,8 +69,8 @@ const targets = ["unet", "textEncoder"] as const;
  * @example
  * ```ts ignore
  * const loras = modelLoras({
- *   unet: (hook) => unet(unetConfig, hook && { hook }),
- *   textEncoder: (hook) => clipText(textConfig, hook && { hook }),
+ *   unet: unet(unetConfig),
+ *   textEncoder: clipText(textConfig),
  * });
  * const { stale } = await loras.set([{ source: "style.safetensors", scale: 0.8 }]);
  * if (stale.has("unet")) await unetPart.release();
@@ -81,9 +80,10 @@ export function modelLoras(
   networks: LoraNetworks,
   { ports, open = openLoraFile, adapters = [] }: ModelLorasOptions = {},
 ): ModelLoras {
-  const modules = { unet: loraModules(networks.unet()), textEncoder: loraModules(networks.textEncoder()) };
-  const hook = ports && loraHook(ports);
-  const hot = hook && { unet: networks.unet(hook).inputs, textEncoder: networks.textEncoder(hook).inputs };
+  const modules = { unet: loraModules(networks.unet), textEncoder: loraModules(networks.textEncoder) };
+  const ported = ports && ((graph: Graph) => withLoraPorts(graph, ports));
+  const hot = ported &&
+    { unet: ported(networks.unet).inputs, textEncoder: ported(networks.textEncoder).inputs };
   const valuesOf = (loras: readonly ActiveLora[]) =>
     hot && new Map(targets.map((target) => [target, hotLoraInputs(hot[target], target, loras)]));
   const read = new Map<LoraInput["source"], Lora>();
@@ -107,13 +107,13 @@ export function modelLoras(
       for (const { source, lora } of next) read.set(source, lora);
       return {
         unmatched: next.flatMap(({ lora }) => lora.unmatched),
-        stale: new Set(hook === undefined ? changed : []),
+        stale: new Set(ported === undefined ? changed : []),
       };
     },
-    ...hook === undefined
+    ...ported === undefined
       ? { weights: (weights: Weights, target: LoraTarget) => mergeLora(weights, target, active) }
       : {
-        hook: () => hook,
+        ported,
         inputs: (own: readonly LoraPort[], target: LoraTarget) => pick(values!.get(target)!, own),
       },
   };

@@ -48,8 +48,8 @@ export async function openGraphModel(files: Components, options: OpenModelOption
   const unetConfig = readUnetConfig(source.unets.get(BASE)!.config);
   const textConfig = readClipTextConfig(source.textEncoder.config);
   const loras = modelLoras({
-    unet: (hook) => unet(unetConfig, hook === undefined ? {} : { hook }),
-    textEncoder: (hook) => clipText(textConfig, hook === undefined ? {} : { hook }),
+    unet: unet(unetConfig),
+    textEncoder: clipText(textConfig),
   }, { ports: loraPorts, open: modelLoraFiles(files), adapters: options.adapters });
   const load = (part: keyof Precisions, weights: Weights) => (graph: Graph): Promise<Runner> =>
     backend.load({ kind: "graph", graph, weights }, { dtype: precisions[part] });
