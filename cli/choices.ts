@@ -14,11 +14,14 @@ import { UsageError } from "./usage.ts";
 
 const backends: Readonly<Record<string, () => Backend>> = { auto, native, wasm, webgpu, coreml };
 
+/** Names of backends. */
+export const BACKENDS: readonly string[] = Object.keys(backends);
+
 /** A backend with its default options. */
 export function backendByName(name: string): Backend {
   const make = backends[name];
   if (make !== undefined) return make();
-  throw new UsageError(`Unknown --backend ${name}: expected one of ${Object.keys(backends).join(", ")}.`);
+  throw new UsageError(`Unknown --backend ${name}: expected one of ${BACKENDS.join(", ")}.`);
 }
 
 /** A precision. Whether a backend has it, it says itself. */
