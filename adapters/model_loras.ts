@@ -18,7 +18,14 @@ import { readLora } from "./read_lora.ts";
 import type { WeightAdapter } from "./weight_adapter.ts";
 
 /** The whole graphs of a model's networks. */
-export type LoraNetworks = Readonly<Record<LoraTarget, Graph>>;
+export interface LoraNetworks {
+  /** The UNet. */
+  readonly unet: Graph;
+  /** The text encoder. */
+  readonly textEncoder: Graph;
+  /** A second one, where there is. */
+  readonly textEncoder2?: Graph;
+}
 
 /** Opens the file of a LoRA. */
 export type LoraFileOpener = (source: LoraInput["source"]) => Promise<Weights & AsyncDisposable>;
@@ -61,8 +68,6 @@ export interface ModelLorasOptions {
   readonly adapters?: readonly WeightAdapter[] | undefined;
 }
 
-const targets = ["unet", "textEncoder"] as const;
-
 /**
  * Makes the LoRAs of a model; there are none at first.
  *
@@ -80,12 +85,13 @@ export function modelLoras(
   networks: LoraNetworks,
   { ports, open = openLoraFile, adapters = [] }: ModelLorasOptions = {},
 ): ModelLoras {
-  const modules = { unet: loraModules(networks.unet), textEncoder: loraModules(networks.textEncoder) };
+  const graphs = Object.entries(networks) as [LoraTarget, Graph][];
+  const targets = graphs.map(([target]) => target);
+  const modules = Object.fromEntries(graphs.map(([target, graph]) => [target, loraModules(graph)]));
   const ported = ports && ((graph: Graph) => withLoraPorts(graph, ports));
-  const hot = ported &&
-    { unet: ported(networks.unet).inputs, textEncoder: ported(networks.textEncoder).inputs };
+  const hot = ported && graphs.map(([target, graph]) => [target, ported(graph).inputs] as const);
   const valuesOf = (loras: readonly ActiveLora[]) =>
-    hot && new Map(targets.map((target) => [target, hotLoraInputs(hot[target], target, loras)]));
+    hot && new Map(hot.map(([target, inputs]) => [target, hotLoraInputs(inputs, target, loras)]));
   const read = new Map<LoraInput["source"], Lora>();
   let active: readonly ActiveLora[] = [];
   let values = valuesOf(active);

@@ -238,13 +238,16 @@ export class Pipeline implements AsyncDisposable {
 
   async #encode(run: Run, { passes }: Guidance, options: ReadOptions, clock: Clock): Promise<Encoded> {
     const { clipSkip, promptSyntax, onWarning } = options;
-    const { prompts, negativePrompts, width, height } = run;
+    const { prompts, negativePrompts, prompts2, negativePrompts2, sizes, width, height } = run;
     const encoder = await clock.load(this.model.textEncoder.get());
     const encoded = await clock.spend(
       "encode",
       encoder.encode({
         prompts,
         ...negativePrompts !== undefined && { negativePrompts },
+        ...prompts2 !== undefined && { prompts2 },
+        ...negativePrompts2 !== undefined && { negativePrompts2 },
+        ...sizes !== undefined && { sizes },
         passes,
         width,
         height,
