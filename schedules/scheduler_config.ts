@@ -60,14 +60,14 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
     name: "lcm",
     ...CONSISTENCY,
     options: (read) => ({
-      originalSteps: read.number("original_inference_steps"),
-      timestepScaling: read.number("timestep_scaling"),
+      originalSteps: read.whole("original_inference_steps", 1, mostTimesteps),
+      timestepScaling: read.number("timestep_scaling", 1e-6, 1e6),
     }),
   },
   TCDScheduler: {
     name: "tcd",
     ...CONSISTENCY,
-    options: (read) => ({ originalSteps: read.number("original_inference_steps") }),
+    options: (read) => ({ originalSteps: read.whole("original_inference_steps", 1, mostTimesteps) }),
   },
   EulerDiscreteScheduler: { name: "euler", ...SIGMA_CLASS },
   EulerAncestralDiscreteScheduler: { name: "euler_ancestral", ...SIGMA_CLASS },
@@ -88,14 +88,14 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
   DEISMultistepScheduler: {
     name: "deis",
     spacing: "linspace",
-    options: (read) => ({ ...sigmaOptions(read), order: read.number("solver_order") }),
+    options: (read) => ({ ...sigmaOptions(read), order: read.whole("solver_order", 1, 3) }),
   },
   UniPCMultistepScheduler: {
     name: "unipc",
     spacing: "linspace",
     options: (read) => ({
       ...sigmaOptions(read),
-      order: read.number("solver_order"),
+      order: read.whole("solver_order", 1, 3),
       predicts: read.boolean("predict_x0", true) ? undefined : "epsilon",
       solverType: read.text("solver_type") === "bh1" ? "bh1" : undefined,
       disableCorrector: read.numbers("disable_corrector"),
@@ -108,7 +108,7 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
  * diffusers; fields that say nothing about schedule or sampler are ignored.
  *
  * @throws {TypeError} If it is not an object, or a field is of the wrong type.
- * @throws {RangeError} If a field has a value that diffusers does not know.
+ * @throws {RangeError} If a number is out of its range, or a word is none that diffusers knows.
  * @throws {UnsupportedModelError} If the class, or a value that diffusers knows, is of a kind that the SDK lacks.
  *
  * @example
@@ -168,25 +168,28 @@ function scheduleOf(read: Reader, found: SchedulerClass): ScheduleConfig {
   const clips = read.boolean("clip_sample", found.clipSample ?? false);
   const thresholding = read.boolean("thresholding", false);
   return {
-    trainTimesteps: read.number("num_train_timesteps") ?? 1000,
-    betaStart: read.number("beta_start") ?? found.betaStart ?? 0.0001,
-    betaEnd: read.number("beta_end") ?? found.betaEnd ?? 0.02,
+    trainTimesteps: read.whole("num_train_timesteps", 1, mostTimesteps) ?? 1000,
+    betaStart: read.number("beta_start", 0, 1) ?? found.betaStart ?? 0.0001,
+    betaEnd: read.number("beta_end", 0, 1) ?? found.betaEnd ?? 0.02,
     betaSchedule: read.choice("beta_schedule", betaSchedules, found.betaSchedule ?? "linear"),
     predictionType: read.choice("prediction_type", predictions, "epsilon"),
     timestepSpacing: read.choice("timestep_spacing", spacings, found.spacing ?? "leading"),
-    stepsOffset: read.number("steps_offset") ?? 0,
+    stepsOffset: read.whole("steps_offset", 0, mostTimesteps) ?? 0,
     setAlphaToOne: read.boolean("set_alpha_to_one", found.setAlphaToOne ?? true),
     rescaleBetasZeroSnr: read.boolean("rescale_betas_zero_snr", false),
     ...trainedBetas !== undefined && { trainedBetas },
-    ...clips && { clipSampleRange: read.number("clip_sample_range") ?? 1 },
+    ...clips && { clipSampleRange: read.number("clip_sample_range", 1e-6, 1e6) ?? 1 },
     ...thresholding && {
       thresholding: {
-        ratio: read.number("dynamic_thresholding_ratio") ?? 0.995,
-        maxValue: read.number("sample_max_value") ?? 1,
+        ratio: read.number("dynamic_thresholding_ratio", 0, 1) ?? 0.995,
+        maxValue: read.number("sample_max_value", 1e-6, 1e6) ?? 1,
       },
     },
   };
 }
+
+/** Levels of a schedule: published ones have 1000. */
+const mostTimesteps = 100_000;
 
 /** Options of all samplers that think in σ. */
 function sigmaOptions(read: Reader): Record<string, unknown> {
@@ -213,11 +216,13 @@ function multistepOptions(read: Reader): Record<string, unknown> {
     name: algorithm === "sde-dpmsolver++" ? "dpmpp_2m_sde" : undefined,
     predicts: algorithm === "dpmsolver" ? "epsilon" : undefined,
     ...sigmaOptions(read),
-    order: read.number("solver_order"),
+    order: read.whole("solver_order", 1, 3),
     solverType: solverType(read),
     lowerOrderFinal: read.boolean("lower_order_final", true) ? undefined : false,
     eulerAtFinal: read.boolean("euler_at_final", false) ? true : undefined,
-    lambdaMinClipped: read.infinity("lambda_min_clipped") ? undefined : read.number("lambda_min_clipped"),
+    lambdaMinClipped: read.infinity("lambda_min_clipped")
+      ? undefined
+      : read.number("lambda_min_clipped", -1e6, 1e6),
   };
 }
 
@@ -243,17 +248,33 @@ class Reader {
     return this.#read(key, "a string", (value) => typeof value === "string");
   }
 
-  number(key: string): number | undefined {
-    return this.#read(key, "a finite number", (value) => typeof value === "number" && Number.isFinite(value));
+  /** A number in a range, both ends included. */
+  number(key: string, least: number, most: number): number | undefined {
+    const value = this.#read(key, "a finite number", (value) => Number.isFinite(value)) as number | undefined;
+    if (value === undefined || value >= least && value <= most) return value;
+    throw new RangeError(
+      `Cannot read the scheduler config: ${key} is ${value}, expected a number from ${least} to ${most}.`,
+    );
+  }
+
+  /** A whole number in a range. */
+  whole(key: string, least: number, most: number): number | undefined {
+    const value = this.number(key, least, most);
+    if (value === undefined || Number.isInteger(value)) return value;
+    throw new RangeError(`Cannot read the scheduler config: ${key} is ${value}, expected a whole number.`);
   }
 
   boolean(key: string, otherwise: boolean): boolean {
     return this.#read(key, "true or false", (value) => typeof value === "boolean") ?? otherwise;
   }
 
+  /** A list of finite numbers, no longer than a schedule. */
   numbers(key: string): readonly number[] | undefined {
-    const isNumber = (value: unknown) => typeof value === "number" && Number.isFinite(value);
-    return this.#read(key, "a list of numbers", (value) => Array.isArray(value) && value.every(isNumber));
+    return this.#read(
+      key,
+      `a list of numbers, at most ${mostTimesteps}`,
+      (value) => Array.isArray(value) && value.length <= mostTimesteps && value.every(Number.isFinite),
+    );
   }
 
   choice<T extends string>(key: string, choices: readonly T[], otherwise: T): T {
