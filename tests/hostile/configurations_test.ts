@@ -93,7 +93,7 @@ const patterns: readonly (readonly [pattern: string, fault: RegExp | undefined])
   [String.raw`'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+`, undefined],
   [String.raw`<\|startoftext\|>|<\|endoftext\|>|'s|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+`, undefined],
   [String.raw`(?i:'s|'t|'re)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}`, undefined],
-  ["(a|aa)+$", /repeats a group without end/],
+  ["(a|aa)+$", /repeats a repetition/],
   ["(a*)*b", /repeats a repetition/],
   ["a*a*a*a*b", /one thing after another/],
   ["a?a?a?a?a?a?aaaaaa", /one thing after another/],
