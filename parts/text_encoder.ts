@@ -50,7 +50,12 @@ export function clipTextEncoder({ tokenizer, load, inputs }: ClipTextEncoderOpti
         const weighted = async (texts: readonly string[]) => {
           const empty = chunkPrompt([[]], tokenizer)[0]!;
           const chunks = texts.map((text) => chunkPrompt(parsePromptWeights(text), tokenizer));
-          const longest = Math.max(...chunks.map(({ length }) => length));
+          const longest = chunks.reduce((most, { length }) => Math.max(most, length), 1);
+          if (longest > mostChunks) {
+            throw new RangeError(
+              `Cannot encode the prompt: it takes ${longest} rows of tokens, expected at most ${mostChunks}.`,
+            );
+          }
           const rows = chunks.flatMap((own) => Array.from({ length: longest }, (_, i) => own[i] ?? empty));
           const hidden = weigh(await run(rows.map(({ ids }) => ids), clipSkip), rows);
           const [, tokens, width] = hidden.shape as [number, number, number];
@@ -67,6 +72,9 @@ export function clipTextEncoder({ tokenizer, load, inputs }: ClipTextEncoderOpti
     [Symbol.asyncDispose]: () => network.release(),
   };
 }
+
+/** Rows of tokens that one prompt may be cut into: the network attends to all of them at every pixel. */
+const mostChunks = 64;
 
 /**
  * Scales each token's state by its weight and brings the row's mean back to what it was, as A1111's web UI does.
