@@ -52,7 +52,7 @@ export function checkTucker(
 export function checkProduct(product: LowRankProduct, { shape }: AdaptedModule, key: string): LowRankProduct {
   const [outputs = 0, ...inputs] = shape;
   const { up, down } = product;
-  if (shape.length >= 2 && up.shape[0] === outputs && down.shape[1] === sizeOf(inputs)) return product;
+  if (up.shape[0] === outputs && down.shape[1] === sizeOf(inputs)) return product;
   throw new WeightsError(
     `Cannot load LoRA: key "${key}" changes a weight of ${up.shape[0]} × ${down.shape[1]}, ` +
       `the model's is ${outputs} × ${sizeOf(inputs)}: it was made for another architecture.`,

@@ -47,7 +47,6 @@ export function clipTextEncoder({ tokenizer, load, inputs }: ClipTextEncoderOpti
   return {
     async encode(request: EncodeRequest): Promise<Encoded> {
       const { clipSkip = 0, syntax = "plain", onWarning } = request;
-<<<<<<< HEAD
       const encode: EncodeTexts = async (given) => {
         const texts = given.map(({ text }) => cutText(text, tokenizer, syntax));
         const warning = tooLong(texts, tokenizer);
@@ -58,64 +57,7 @@ export function clipTextEncoder({ tokenizer, load, inputs }: ClipTextEncoderOpti
         return { encoder_hidden_states: joinRows(states, rows, chunks) };
       };
       return await (syntax === "weighted" ? encodeWeighted : encodePasses)(request, encode);
-=======
-      if (syntax === "weighted") {
-        const weighted = async (texts: readonly string[]) => {
-          const empty = chunkPrompt([[]], tokenizer)[0]!;
-          const chunks = texts.map((text) => chunkPrompt(parsePromptWeights(text), tokenizer));
-          const longest = chunks.reduce((most, { length }) => Math.max(most, length), 1);
-          if (longest > mostChunks) {
-            throw new RangeError(
-              `Cannot encode the prompt: it takes ${longest} rows of tokens, expected at most ${mostChunks}.`,
-            );
-          }
-          const rows = chunks.flatMap((own) => Array.from({ length: longest }, (_, i) => own[i] ?? empty));
-          const hidden = weigh(await run(rows.map(({ ids }) => ids), clipSkip), rows);
-          const [, tokens, width] = hidden.shape as [number, number, number];
-          return { data: hidden.data, shape: [texts.length, longest * tokens, width] };
-        };
-        return await encodeWeighted(request, weighted);
-      }
-      const { prompts, encoded } = passPrompts(request);
-      const rows = prompts.map((prompt) => padTokens(tokenizer.tokenize(prompt), tokenizer));
-      const dropped = Math.max(...rows.map((row) => row.dropped));
-      if (dropped > 0) onWarning?.(tooLong(tokenizer, dropped));
-      return encoded(await run(rows.map(({ ids }) => ids), clipSkip));
->>>>>>> trust_next
     },
     [Symbol.asyncDispose]: () => network.release(),
   };
 }
-<<<<<<< HEAD
-=======
-
-/** Rows of tokens that one prompt may be cut into: the network attends to all of them at every pixel. */
-const mostChunks = 64;
-
-/**
- * Scales each token's state by its weight and brings the row's mean back to what it was, as A1111's web UI does.
- *
- * @param hidden `[rows, tokens, width]`.
- */
-export function weigh(hidden: Tensor, rows: readonly WeightedRow[]): Tensor {
-  const [, tokens, width] = hidden.shape as [number, number, number];
-  const data = Float32Array.from(hidden.data);
-  for (const [index, { weights }] of rows.entries()) {
-    if (weights.every((weight) => weight === 1)) continue;
-    const row = data.subarray(index * tokens * width, (index + 1) * tokens * width);
-    const before = sum(row);
-    row.forEach((value, i) => row[i] = value * weights[Math.floor(i / width)]!);
-    const restore = before / sum(row);
-    row.forEach((value, i) => row[i] = value * restore);
-  }
-  return { data, shape: hidden.shape };
-}
-
-function sum(values: Float32Array): number {
-  return values.reduce((total, value) => total + value, 0);
-}
-
-function tooLong({ maxLength }: Tokenizer, dropped: number): string {
-  return `The prompt is too long: ${dropped} tokens after the first ${maxLength - 2} were left out.`;
-}
->>>>>>> trust_next

@@ -7,7 +7,7 @@ import { readClipTextConfig } from "../../models/clip_text.ts";
 import { readControlNetConfig } from "../../models/controlnet.ts";
 import { readT2IAdapterConfig } from "../../models/t2i_adapter.ts";
 import { readUnetConfig } from "../../models/unet_config.ts";
-import { createSchedule } from "../../schedules/ddpm.ts";
+import { scheduleFrom } from "../../schedules/schedule_from.ts";
 import { readScheduleConfig } from "../../schedules/scheduler_config.ts";
 import { loadTokenizer } from "../../tokenizer/load_tokenizer.ts";
 
@@ -53,7 +53,7 @@ const sound: Readonly<Record<string, readonly [Json, (config: Json) => unknown]>
   ],
   schedule: [
     { ...json("scheduler_train_1e15"), num_train_timesteps: 1000 },
-    (config) => createSchedule(readScheduleConfig(config).schedule),
+    (config) => scheduleFrom(readScheduleConfig(config).schedule),
   ],
 };
 const wrong = [NaN, Infinity, -1e9, 1e18, 0.123456789, "8", {}, [[]], true, Array(1e5).fill(1)];
