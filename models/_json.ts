@@ -47,18 +47,22 @@ function said({ least, most, whole }: NumberKind, plural = false): string {
   return `${plural ? `${what}s` : `a ${what}`} from ${least} to ${most}`;
 }
 
-function refuse(config: Json, field: string, expected: string): never {
+function refuse(config: Json, field: string, expected: string, outOfRange: boolean): never {
   const value = config[field];
   const text = JSON.stringify(value) ?? "missing";
   const shown = text.length > 80 ? `${text.slice(0, 80)}…` : text;
-  const ErrorClass = [value].flat(2).every((item) => typeof item === "number") ? RangeError : TypeError;
+  const ErrorClass = outOfRange ? RangeError : TypeError;
   throw new ErrorClass(`Cannot read config.json: "${field}" is ${shown}, expected ${expected}.`);
+}
+
+function areNumbers(values: readonly unknown[]): boolean {
+  return values.every((value) => typeof value === "number");
 }
 
 /** A number, or the default where the field is absent or null. */
 export function number(config: Json, field: string, kind: NumberKind, fallback?: number): number {
   const value = config[field] ?? fallback;
-  return fits(value, kind) ? value : refuse(config, field, said(kind));
+  return fits(value, kind) ? value : refuse(config, field, said(kind), typeof value === "number");
 }
 
 /** A list of numbers; one number stands for `length` equal ones. */
@@ -74,7 +78,9 @@ export function numbers(
   if (Array.isArray(value) && value.length === length && value.every((item) => fits(item, kind))) {
     return value;
   }
-  return refuse(config, field, `a number or ${length} numbers, ${said(kind, true)}`);
+  const outOfRange = typeof value === "number" ||
+    Array.isArray(value) && value.length === length && areNumbers(value);
+  return refuse(config, field, `a number or ${length} numbers, ${said(kind, true)}`, outOfRange);
 }
 
 /** One list of numbers for each of `lengths`; one number stands for a list of equal ones, or for all lists. */
@@ -99,6 +105,8 @@ export function numberLists(
     config,
     field,
     `a number, or ${lengths.length} numbers or lists of ${lengths.join(", ")} numbers, ${said(kind, true)}`,
+    filled.length === lengths.length &&
+      filled.every((list, i) => Array.isArray(list) && list.length === lengths[i] && areNumbers(list)),
   );
 }
 
@@ -107,7 +115,7 @@ export function levelsOf(config: Json, field: string, fallback: number): number 
   const value = config[field];
   if (!Array.isArray(value)) return fallback;
   if (value.length >= 1 && value.length <= mostLevels) return value.length;
-  return refuse(config, field, `a list of 1 to ${mostLevels} levels`);
+  return refuse(config, field, `a list of 1 to ${mostLevels} levels`, true);
 }
 
 /**
@@ -172,5 +180,5 @@ export function words(config: Json, field: string): string[] {
   const value = config[field];
   const good = Array.isArray(value) && value.length >= 1 && value.length <= mostLevels &&
     value.every((item) => typeof item === "string");
-  return good ? value : refuse(config, field, `a list of 1 to ${mostLevels} names`);
+  return good ? value : refuse(config, field, `a list of 1 to ${mostLevels} names`, false);
 }
