@@ -18,7 +18,7 @@ import { onnxProgram } from "./_onnx_program.ts";
 import type { Program } from "./_program.ts";
 import { disableTelemetry } from "./_telemetry.ts";
 import { queueOf } from "./_queue.ts";
-import { openRunner } from "./_session_runner.ts";
+import { openRunner } from "./runner/session_runner.ts";
 import type { Backend, LoadOptions, PartSource, Runner } from "./backend.ts";
 
 /** Options of {@linkcode native}. */
@@ -68,7 +68,7 @@ async function load(source: PartSource, options: LoadOptions, settings: NativeOp
       executionProviders: [provider],
       ...threads !== undefined && { intraOpNumThreads: threads },
     });
-  return await openRunner({ program, queue: queueOf(runtime), open }, options.signal);
+  return await openRunner({ ...program, queue: queueOf(runtime), open }, options.signal);
 }
 
 async function importRuntime(): Promise<Runtime> {

@@ -23,6 +23,8 @@ export interface TextualInversion {
   readonly vectors: Tensor;
   /** Those of a second text encoder (Stable Diffusion XL), as many. */
   readonly vectors2?: Tensor;
+  /** Path of its file, for the record of pictures; absent where bytes were read. */
+  readonly source?: string;
 }
 
 /** Options of {@linkcode readTextualInversion}. */
@@ -70,7 +72,7 @@ export async function readTextualInversion(
       `Cannot read the embedding: it does not say how prompts spell it, expected the option "token".`,
     );
   }
-  return { token: spelling, ...pairOf(vectors, vectors2) };
+  return { token: spelling, ...pairOf(vectors, vectors2), ...typeof source === "string" && { source } };
 }
 
 /** A word's vectors for one text encoder, or for two. */
@@ -105,9 +107,39 @@ export async function readBundledInversions(source: ByteSource): Promise<Textual
     if (token === undefined) continue;
     const second = `bundle_emb.${token}.clip_g`;
     const vectors2 = file.info(second) === undefined ? undefined : await readVectors(file, second);
-    words.push({ token, ...pairOf(await readVectors(file, name), vectors2) });
+    words.push({
+      token,
+      ...pairOf(await readVectors(file, name), vectors2),
+      ...typeof source === "string" && { source },
+    });
   }
   return words;
+}
+
+/**
+ * Reads the words of a file, be it an embedding or a LoRA that bundles some.
+ *
+ * @param options With a token: the spelling of an embedding, or which of a LoRA's words.
+ * @throws As {@linkcode readTextualInversion}.
+ *
+ * @example
+ * ```ts ignore
+ * const inversions = (await Promise.all(["cat-toy.safetensors", "character.safetensors"].map((file) => readInversions(file)))).flat();
+ * ```
+ */
+export async function readInversions(
+  source: ByteSource,
+  options: ReadTextualInversionOptions = {},
+): Promise<TextualInversion[]> {
+  const words = await readBundledInversions(source);
+  if (words.length === 0) return [await readTextualInversion(source, options)];
+  const chosen = words.filter(({ token }) => token === (options.token ?? token));
+  if (chosen.length > 0) return chosen;
+  throw new WeightsError(
+    `Cannot read the embedding ${JSON.stringify(options.token)}: the file bundles ${
+      words.map(({ token }) => JSON.stringify(token)).join(", ")
+    }, expected one of them.`,
+  );
 }
 
 /** `[count, width]`. */

@@ -8,8 +8,6 @@ import { LazyPart } from "../../core/lazy_part.ts";
 import type { Model } from "../../core/model.ts";
 import type { TextEncoder } from "../../core/parts.ts";
 import { SDXL_LATENT_TO_RGB } from "../../core/preview.ts";
-import type { LayerHook } from "../../graph/builder.ts";
-import type { Graph } from "../../graph/graph.ts";
 import { addedFeatures } from "../../models/added_features.ts";
 import { clipText, type ClipTextConfig, readClipTextConfig } from "../../models/clip_text.ts";
 import { textEncoderWeights, TOKEN_TABLE } from "../../parts/_weight_names.ts";
@@ -53,8 +51,7 @@ export async function openGraphModel(files: Components, options: OpenModelOption
     invertedTokenizer(tokenizers[i], inversionsOf(options.inversions ?? [], 2, i))
   ) as [InvertedTokenizer, InvertedTokenizer];
   /** With all layers: LoRAs have those too that are left out. */
-  const write = ({ config, projection }: XlText) => (hook?: LayerHook): Graph =>
-    clipText(config, { projection, ...hook !== undefined && { hook } });
+  const write = ({ config, projection }: XlText) => clipText(config, { projection });
   const model = graphModel(files, options, {
     textNetworks: { textEncoder: write(first), textEncoder2: write(second) },
     textEncoder: (loading, unet) =>
@@ -71,7 +68,7 @@ export async function openGraphModel(files: Components, options: OpenModelOption
             projection,
             tokenizer,
             load: loading.load("textEncoder", adapted),
-            hook: loading.loras.hook?.(target),
+            ported: loading.loras.ported,
             loras: (inputs) => loading.loras.inputs?.(inputs, target) ?? {},
           });
         };
