@@ -27,6 +27,12 @@ export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name]
   );
 }
 
+/** Whether models can lie on a disk here: in Deno, Node and Bun, and not in browsers. */
+export function hasFiles(): boolean {
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } };
+  return process?.getBuiltinModule?.("node:fs/promises") !== undefined;
+}
+
 /**
  * Imports an npm package that is not installed with the SDK.
  *
