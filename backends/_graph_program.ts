@@ -7,13 +7,14 @@ import { castWeights } from "../weights/cast.ts";
 import { isFloat } from "../weights/dtype.ts";
 import { dequantised, quantised } from "../weights/quantise.ts";
 import type { WeightDtype, WeightInfo, Weights } from "../weights/weights.ts";
-import type { ComputeType, GraphSource } from "./backend.ts";
+import type { GraphSource, LoadOptions } from "./backend.ts";
+import { checkPrecision, type Precision, type PrecisionClaim, type PrecisionName } from "./precision.ts";
 import type { Program } from "./_program.ts";
 
 /** A graph with the weights in the types that the program will hold. */
 export interface BoundGraph extends GraphSource {
-  /** The arithmetic. */
-  readonly dtype: ComputeType;
+  /** How it is held and computed; weights are not `stored` but what they are stored in. */
+  readonly precision: Required<Precision>;
   /** The type of activations. */
   readonly compute: "float32" | "float16";
   /** The tensors of the program: the graph's, and the scales of 8-bit ones. */
@@ -23,21 +24,36 @@ export interface BoundGraph extends GraphSource {
 /** Where a tensor's bytes are. */
 export type Location = Pick<Placement, "location" | "offset" | "length">;
 
+/** The precisions that {@linkcode writeProgram} writes. */
+export const graphPrecisions: readonly (Precision | PrecisionName)[] = [
+  "float32",
+  "float16",
+  "int8",
+  { weights: "stored", activations: "float32" },
+];
+
 /**
  * Checks that the weights are those that the graph needs, and brings 8 bits in or out as `dtype` says.
  *
+ * @throws {UnsupportedModelError} If the backend lacks the precision.
  * @throws {WeightsError} If tensors are missing, or of another shape or kind.
  */
-export function bindGraph({ kind, graph, weights }: GraphSource, dtype: ComputeType | undefined): BoundGraph {
+export function bindGraph(
+  { kind, graph, weights }: GraphSource,
+  { dtype = {} }: LoadOptions,
+  backend: PrecisionClaim,
+): BoundGraph {
+  const { weights: asked, activations } = checkPrecision(dtype, graph.name, backend);
   const eightBit = graph.weights.some(({ key }) => isEightBit(weights, key));
-  const chosen = dtype ?? (eightBit ? "int8" : "float32");
+  const held = asked !== "stored" ? asked : eightBit ? "int8" : "float32";
   // Weights that hold 8-bit tensors were made so on purpose: what is not 8-bit there (a merged LoRA) stays as it is.
   const narrowed = eightBit ? weights : quantised(weights);
-  const view = chosen === "int8" ? narrowed : eightBit ? dequantised(weights) : weights;
+  const view = held === "int8" ? narrowed : eightBit ? dequantised(weights) : weights;
   checkWeights(graph, view);
   const keys = graph.weights.flatMap(({ key }) => isEightBit(view, key) ? [key, scaleKey(key)] : [key]);
-  const compute = chosen === "float16" ? "float16" : "float32";
-  return { kind, graph, weights: view, dtype: chosen, compute, keys: [...new Set(keys)] };
+  const compute = activations === "float16" ? "float16" : "float32";
+  const precision = { weights: held, activations };
+  return { kind, graph, weights: view, precision, compute, keys: [...new Set(keys)] };
 }
 
 /** Writes the model; `locate` says where the bytes of a tensor are. */

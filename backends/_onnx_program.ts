@@ -6,6 +6,7 @@ import { externalFile } from "../weights/external_data.ts";
 import { openRandomAccess } from "../weights/random_access.ts";
 import type { LoadOptions, OnnxSource } from "./backend.ts";
 import type { ExternalFile, Program } from "./_program.ts";
+import { refuseOtherTypes } from "./precision.ts";
 
 /** Options of {@linkcode onnxProgram}. */
 export interface OnnxProgramOptions {
@@ -13,8 +14,8 @@ export interface OnnxProgramOptions {
   readonly backend: string;
   /** Operators that the provider does not have. */
   readonly lacking: ReadonlySet<string>;
-  /** Numbers for symbolic sizes. */
-  readonly dimensions: LoadOptions["dimensions"] | undefined;
+  /** What the caller asked for: sizes, and no other types than the model's. */
+  readonly options: Pick<LoadOptions, "dtype" | "dimensions">;
   /** Whether the runtime reads external data from disk by itself. */
   readonly readsFiles?: boolean;
   /** Told when it could not. */
@@ -24,12 +25,13 @@ export interface OnnxProgramOptions {
 /**
  * Reads a model and finds its external data. An ONNX model keeps the element types that it was exported in.
  *
- * @throws {UnsupportedModelError} If it is no ONNX model, or has operators that the provider lacks.
+ * @throws {UnsupportedModelError} If it is no ONNX model, is asked for in other types, or has operators that the provider lacks.
  * @throws {WeightsError} If external data is missing, or lies outside of the model's folder.
  */
 export async function onnxProgram(source: OnnxSource, options: OnnxProgramOptions): Promise<Program> {
   const { model, externalData = [] } = source;
   const name = typeof model === "string" ? `"${model}"` : "the ONNX model";
+  refuseOtherTypes(`${name} on ${options.backend}`, "an ONNX", options.options);
   const bytes = typeof model === "string" ? await readWhole(model) : model;
   const graph = decode(bytes, name);
   checkOperators(graph, name, options);
@@ -48,7 +50,9 @@ export async function onnxProgram(source: OnnxSource, options: OnnxProgramOption
   const symbols = new Set(
     graph.input.flatMap(({ type }) => type.tensorType.shape?.dim ?? []).map((dim) => dim.dimParam),
   );
-  const dimensions = Object.entries(options.dimensions ?? {}).filter(([symbol]) => symbols.has(symbol));
+  const dimensions = Object.entries(options.options.dimensions ?? {}).filter(([symbol]) =>
+    symbols.has(symbol)
+  );
   const program = { name, dimensions: Object.fromEntries(dimensions) };
   if (options.readsFiles && typeof model === "string" && externalData.length === 0) {
     if (linked === undefined) return { ...program, model, async *files() {} };

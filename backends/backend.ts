@@ -7,16 +7,19 @@
 import type { DeviceTensor, Tensor, TensorData } from "../core/tensor.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Weights } from "../weights/weights.ts";
+import type { Precision, PrecisionName } from "./precision.ts";
 
 /** Loads programs. Making one costs nothing; it looks for its runtime at the first `load`. */
 export interface Backend {
   /** Its name on the command line. */
   readonly name: string;
+  /** The precisions that it has for graphs; it refuses others. A backend that says none is asked by loading. */
+  readonly precisions?: readonly (Precision | PrecisionName)[];
   /**
    * Loads a program with its weights, ready to run.
    *
    * @throws {BackendUnavailableError} If the backend cannot run on this machine.
-   * @throws {UnsupportedModelError} If it cannot run this kind of source, or an operator of it.
+   * @throws {UnsupportedModelError} If it cannot run this kind of source, an operator of it, or in this precision.
    * @throws {WeightsError} If a weight is missing, damaged or of another shape.
    */
   load(source: PartSource, options?: LoadOptions): Promise<Runner>;
@@ -53,17 +56,14 @@ export interface CoreMLSource {
   readonly path: string;
 }
 
-/** The arithmetic of the loaded program: its activations, and its weights unless `int8`. */
-export type ComputeType = "float32" | "float16" | "int8";
-
 /** Options of {@linkcode Backend.load}. */
 export interface LoadOptions {
   /**
-   * Arithmetic. `int8` stores weights in 8 bits and computes in float32. An ONNX model keeps the types that it was
-   * exported in.
-   * @default {"int8" where the weights are stored in 8 bits, else "float32"}
+   * How a graph is held and computed. ONNX and Core ML models keep the types that they were exported in, and refuse
+   * any other.
+   * @default {weights as they are stored, activations in float32}
    */
-  readonly dtype?: ComputeType;
+  readonly dtype?: Precision | PrecisionName;
   /** Values of symbolic dimensions that will never change, so that the runtime can plan for them. */
   readonly dimensions?: Readonly<Record<string, number>>;
   /** Stops a load that is under way. */

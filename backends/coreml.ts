@@ -49,7 +49,7 @@ export interface CoreMLOptions {
  * A backend for models in Core ML's own form: `.mlmodelc`, or `.mlpackage`, which is compiled at its first use.
  * `load` throws a `BackendUnavailableError` elsewhere than in Deno on macOS.
  *
- * Numbers are those of the compiled model: `LoadOptions.dtype` and `dimensions` say nothing here. Half precision
+ * Numbers are those of the compiled model: `LoadOptions.dtype` is refused, and `dimensions` say nothing. Half precision
  * is widened and narrowed at the border. Models have fixed sizes; other ones are a `RangeError`.
  *
  * @example

@@ -14,6 +14,7 @@ import { bindGraph, fixedDimensions } from "./_graph_program.ts";
 import { fromPort, type PortTensor, toPort } from "./_port_tensor.ts";
 import { Queue } from "../core/queue.ts";
 import { openRunner } from "./_session_runner.ts";
+import type { Precision, PrecisionName } from "./precision.ts";
 import type { LoadOptions, PartSource, Port, Runner } from "./backend.ts";
 
 /** A graph that is ready to be interpreted. */
@@ -24,18 +25,30 @@ export interface HostGraph {
   readonly weights: ReadonlyMap<string, Tensor>;
 }
 
+/** The precisions of a backend that reads its graphs by {@linkcode readGraph}. */
+export const HOST_PRECISIONS: readonly (Precision | PrecisionName)[] = ["float32", "int8", {
+  weights: "stored",
+}];
+
+/** Options of {@linkcode readGraph}. */
+export interface ReadGraphOptions {
+  /** The backend's name, for errors. */
+  readonly backend: string;
+  /** What it can compute. */
+  readonly operators: readonly Operator[];
+  /** The precision that was asked for, of {@linkcode HOST_PRECISIONS}. @default {as stored} */
+  readonly dtype?: LoadOptions["dtype"] | undefined;
+}
+
 /**
- * Reads a graph with its weights, all in float32.
+ * Reads a graph with its weights, to be computed in float32. Those in 8 bits are rounded to them and widened again.
  *
- * @param backend The backend's name, for errors.
- * @param operators What it can compute.
- * @throws {UnsupportedModelError} If the source is no graph, or has an operator that is not listed.
+ * @throws {UnsupportedModelError} If the source is no graph, has an operator that is not listed, or in this precision.
  * @throws {WeightsError} If the weights are not those that the graph needs.
  */
 export async function readGraph(
   source: PartSource,
-  backend: string,
-  operators: readonly Operator[],
+  { backend, operators, dtype }: ReadGraphOptions,
 ): Promise<HostGraph> {
   if (source.kind !== "graph") {
     throw new UnsupportedModelError(`Cannot load a ${source.kind} model on ${backend}: expected a graph.`);
@@ -48,7 +61,10 @@ export async function readGraph(
         `${operators.join(", ")}.`,
     );
   }
-  const bound = dequantised(bindGraph(source, "float32").weights);
+  const bound = dequantised(
+    bindGraph(source, dtype === undefined ? {} : { dtype }, { name: backend, precisions: HOST_PRECISIONS })
+      .weights,
+  );
   const weights = new Map<string, Tensor>();
   for (const { name, key, shape } of graph.weights) {
     weights.set(name, { data: await readFloat32(bound, key), shape });

@@ -7,7 +7,7 @@ import { type Dimension, evaluate } from "../graph/dimension.ts";
 import type { Graph, Node, Value, WeightValue } from "../graph/graph.ts";
 import { worthQuantising } from "../weights/quantise.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
-import type { ComputeType } from "./backend.ts";
+import { type Precision, type PrecisionName, precisionName, precisionOf } from "./precision.ts";
 
 /** An estimate, in bytes. */
 export interface MemoryEstimate {
@@ -22,6 +22,7 @@ export interface MemoryEstimate {
  * of a run. Attention counts its scores and their softmax, as where it is not fused; a layer with 8-bit weights counts
  * them as float32 too, while it runs.
  *
+ * @param dtype How it is held and computed; `stored` weights are counted as float32.
  * @param sizes Values of the graph's free sizes, as `{ rows: 1, height: 64, width: 64, tokens: 77 }`.
  *
  * @example
@@ -37,17 +38,16 @@ export interface MemoryEstimate {
  */
 export function estimateMemory(
   graph: Graph,
-  dtype: ComputeType,
+  dtype: Precision | PrecisionName,
   sizes: Readonly<Record<string, number>> = {},
 ): MemoryEstimate {
-  const element = dtype === "float16" ? 2 : 4;
+  const precision = precisionOf(dtype);
   const weights = [...new Map(graph.weights.map((weight) => [weight.key, weight])).values()];
-  const bytes = weights.map((weight) =>
-    elements(weight.stored, {}) * (isEightBit(weight, dtype) ? 1 : element)
-  );
+  const bytes = weights.map((weight) => elements(weight.stored, {}) * bytesOfWeight(weight, precision));
+  const element = precision.activations === "bfloat16" || precision.activations === "float16" ? 2 : 4;
   return {
     weights: bytes.reduce((sum, size) => sum + size, 0),
-    activations: known(graph, sizes) ? peakActivations(graph, dtype, sizes) * element : 0,
+    activations: known(graph, sizes) ? peakActivations(graph, precision, sizes) * element : 0,
   };
 }
 
@@ -69,18 +69,20 @@ export interface CheckMemoryOptions {
  */
 export function checkMemory(
   graph: Graph,
-  dtype: ComputeType,
+  dtype: Precision | PrecisionName,
   { backend, limit, sizes }: CheckMemoryOptions,
 ): void {
-  const total = (dtype: ComputeType) => {
+  const total = (dtype: Precision | PrecisionName) => {
     const { weights, activations } = estimateMemory(graph, dtype, sizes);
     return weights + (activations === 0 ? 2 ** 30 : activations) + 2 ** 27;
   };
   if (total(dtype) <= limit) return;
   const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;
-  const smaller = total("int8") <= limit && dtype !== "int8";
+  const smaller = total("int8") <= limit && precisionName(dtype) !== "int8";
   throw new UnsupportedModelError(
-    `Cannot load ${graph.name} in ${dtype} on ${backend}: it takes about ${gigabytes(total(dtype))}, ` +
+    `Cannot load ${graph.name} in ${precisionName(dtype)} on ${backend}: it takes about ${
+      gigabytes(total(dtype))
+    }, ` +
       `and there are ${gigabytes(limit)}. ` +
       (smaller
         ? `In int8 it takes ${gigabytes(total("int8"))}: use dtype "int8".`
@@ -89,13 +91,17 @@ export function checkMemory(
 }
 
 /** The largest number of elements alive at one node: what later nodes still need, and what the node itself does. */
-function peakActivations(graph: Graph, dtype: ComputeType, sizes: Readonly<Record<string, number>>): number {
+function peakActivations(
+  graph: Graph,
+  precision: Precision,
+  sizes: Readonly<Record<string, number>>,
+): number {
   const size = ({ shape }: Value) => elements(shape, sizes);
   const lastUse = new Map<string, number>();
   graph.nodes.forEach(({ inputs }, i) => inputs.forEach((value) => value && lastUse.set(value.name, i)));
   graph.outputs.forEach(({ name }) => lastUse.set(name, Infinity));
   const eightBit = new Set(
-    graph.weights.filter((weight) => isEightBit(weight, dtype)).map(({ name }) => name),
+    graph.weights.filter((weight) => isEightBit(weight, precision)).map(({ name }) => name),
   );
 
   const alive = new Map(graph.inputs.map((input) => [input.name, size(input)]));
@@ -125,9 +131,15 @@ function scores(node: Node, sizes: Readonly<Record<string, number>>): number {
     elements([key.shape[1]!], sizes);
 }
 
-function isEightBit({ key, stored, type }: WeightValue, dtype: ComputeType): boolean {
+/** Scales are not counted: less than a hundredth. */
+function bytesOfWeight(weight: WeightValue, precision: Precision): number {
+  if (isEightBit(weight, precision)) return 1;
+  return precision.weights === "float16" ? 2 : 4;
+}
+
+function isEightBit({ key, stored, type }: WeightValue, { weights }: Precision): boolean {
   const info = { dtype: "F32", shape: stored, byteLength: 4 * elements(stored, {}) } as const;
-  return dtype === "int8" && type === "float32" && stored.length >= 2 && worthQuantising(key, info);
+  return weights === "int8" && type === "float32" && stored.length >= 2 && worthQuantising(key, info);
 }
 
 function elements(shape: readonly Dimension[], sizes: Readonly<Record<string, number>>): number {

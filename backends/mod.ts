@@ -6,7 +6,25 @@
 export type * from "./backend.ts";
 export { auto, type AutoOptions } from "./auto.ts";
 export { checkMemory, type CheckMemoryOptions, estimateMemory, type MemoryEstimate } from "./memory_plan.ts";
-export { type Compute, type HostGraph, hostRunner, readGraph } from "./host_runner.ts";
+export {
+  type Compute,
+  HOST_PRECISIONS,
+  type HostGraph,
+  hostRunner,
+  readGraph,
+  type ReadGraphOptions,
+} from "./host_runner.ts";
 export { native, type NativeOptions } from "./native.ts";
+export {
+  checkPrecision,
+  type ModelPrecision,
+  type PartPrecisions,
+  type Precision,
+  PRECISION_NAMES,
+  type PrecisionClaim,
+  type PrecisionName,
+  precisionName,
+  precisionOf,
+} from "./precision.ts";
 export { wasm, type WasmOptions } from "./wasm.ts";
 export { webgpu, type WebGpuOptions } from "./webgpu.ts";

@@ -11,7 +11,7 @@
 import { importOptional } from "../core/platform.ts";
 import { BackendUnavailableError, UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import type { OperatorSupport } from "../graph/onnx.ts";
-import { bindGraph, memoryProgram } from "./_graph_program.ts";
+import { bindGraph, graphPrecisions, memoryProgram } from "./_graph_program.ts";
 import { mappedProgram } from "./_mapped_program.ts";
 import { openSession, type Runtime } from "./_onnxruntime.ts";
 import { onnxProgram } from "./_onnx_program.ts";
@@ -53,8 +53,10 @@ export interface NativeOptions {
  * ```
  */
 export function native(options: NativeOptions = {}): Backend {
-  return { name: "native", load: (source, loadOptions = {}) => load(source, loadOptions, options) };
+  return { ...claim, load: (source, loadOptions = {}) => load(source, loadOptions, options) };
 }
+
+const claim = { name: "native", precisions: graphPrecisions } as const;
 
 async function load(source: PartSource, options: LoadOptions, settings: NativeOptions): Promise<Runner> {
   options.signal?.throwIfAborted();
@@ -85,12 +87,13 @@ async function importRuntime(): Promise<Runtime> {
 
 async function prepare(
   source: PartSource,
-  { dtype, dimensions }: LoadOptions,
+  options: LoadOptions,
   { scratchFolder, onWarning }: NativeOptions,
 ): Promise<Program> {
+  const { dimensions } = options;
   switch (source.kind) {
     case "graph": {
-      const bound = bindGraph(source, dtype);
+      const bound = bindGraph(source, options, claim);
       try {
         return await mappedProgram(bound, { support, dimensions, scratchFolder });
       } catch (error) {
@@ -103,7 +106,7 @@ async function prepare(
       return await onnxProgram(source, {
         backend: "native",
         lacking,
-        dimensions,
+        options,
         readsFiles: true,
         onWarning,
       });

@@ -10,7 +10,7 @@
 import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
 import type { OperatorSupport } from "../graph/onnx.ts";
 import type { Backend, LoadOptions, PartSource } from "./backend.ts";
-import { bindGraph, memoryProgram } from "./_graph_program.ts";
+import { bindGraph, graphPrecisions, memoryProgram } from "./_graph_program.ts";
 import { checkMemory } from "./memory_plan.ts";
 import { onnxProgram } from "./_onnx_program.ts";
 import { openSession } from "./_onnxruntime.ts";
@@ -50,13 +50,15 @@ export interface WasmOptions {
  */
 export function wasm({ threads, worker = true, assets }: WasmOptions = {}): Backend {
   return {
-    name: "wasm",
+    ...claim,
     async load(source, options = {}) {
       const runtime = { threads: threads ?? defaultThreads(worker), ...assets !== undefined && { assets } };
       return await openRunner(await prepare(source, options, runtime, worker), options.signal);
     },
   };
 }
+
+const claim = { name: "wasm", precisions: graphPrecisions } as const;
 
 async function prepare(
   source: PartSource,
@@ -74,15 +76,16 @@ async function prepare(
   return { program, queue: queueOf(runtime), open };
 }
 
-async function write(source: PartSource, { dtype, dimensions }: LoadOptions): Promise<Program> {
+async function write(source: PartSource, options: LoadOptions): Promise<Program> {
+  const { dimensions } = options;
   switch (source.kind) {
     case "graph": {
-      const bound = bindGraph(source, dtype);
-      checkMemory(bound.graph, bound.dtype, { backend: "wasm", limit: 2 ** 32, sizes: dimensions });
+      const bound = bindGraph(source, options, claim);
+      checkMemory(bound.graph, bound.precision, { backend: "wasm", limit: 2 ** 32, sizes: dimensions });
       return memoryProgram(bound, support, dimensions);
     }
     case "onnx":
-      return await onnxProgram(source, { backend: "wasm", lacking, dimensions });
+      return await onnxProgram(source, { backend: "wasm", lacking, options });
     case "coreml":
       throw new UnsupportedModelError(
         "Cannot load a Core ML model on wasm: expected a graph or an ONNX model.",

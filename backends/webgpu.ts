@@ -13,7 +13,7 @@
 import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
 import type { OperatorSupport } from "../graph/onnx.ts";
 import { decodeModel } from "../graph/onnx_proto.ts";
-import { bindGraph, memoryProgram } from "./_graph_program.ts";
+import { bindGraph, graphPrecisions, memoryProgram } from "./_graph_program.ts";
 import { onnxProgram } from "./_onnx_program.ts";
 import type { Runtime } from "./_onnxruntime.ts";
 import type { Program } from "./_program.ts";
@@ -52,7 +52,7 @@ export interface WebGpuOptions {
 export function webgpu({ assets, ...options }: WebGpuOptions = {}): Backend {
   const devices = new DeviceSource(options);
   return {
-    name: "webgpu",
+    ...claim,
     async load(source, load = {}) {
       load.signal?.throwIfAborted();
       const { device: { features } } = await devices.get();
@@ -75,6 +75,8 @@ export function webgpu({ assets, ...options }: WebGpuOptions = {}): Backend {
   };
 }
 
+const claim = { name: "webgpu", precisions: graphPrecisions } as const;
+
 async function importRuntime(assets: string | undefined): Promise<Runtime> {
   try {
     const runtime: Runtime = await import("onnxruntime-web/webgpu");
@@ -91,14 +93,14 @@ async function importRuntime(assets: string | undefined): Promise<Runtime> {
 
 async function write(
   source: PartSource,
-  { dtype, dimensions }: LoadOptions,
+  options: LoadOptions,
   features: GPUSupportedFeatures,
 ): Promise<Program> {
   switch (source.kind) {
     case "graph":
-      return memoryProgram(bindGraph(source, dtype), supportOf(features), dimensions);
+      return memoryProgram(bindGraph(source, options, claim), supportOf(features), options.dimensions);
     case "onnx":
-      return await onnxProgram(source, { backend: "webgpu", lacking, dimensions });
+      return await onnxProgram(source, { backend: "webgpu", lacking, options });
     case "coreml":
       throw new UnsupportedModelError(
         "Cannot load a Core ML model on webgpu: expected a graph or an ONNX model.",

@@ -9,22 +9,22 @@
  *
  * Linux only: the peak is `VmHWM`, what the process had resident at most, files that it has mapped included.
  */
-import { backendByName, dtypeByName } from "../cli/choices.ts";
-import { parseArguments } from "../cli/usage.ts";
+import { PRECISION_NAMES } from "../backends/precision.ts";
+import { backendByName, BACKENDS, dtypeByName } from "../cli/choices.ts";
+import { parseArguments } from "../cli/program.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import { graphCost } from "../graph/cost.ts";
 import { memoryWeights, openSafetensors, writeSafetensors } from "../weights/mod.ts";
 import { randomWeights, sd15Graph } from "./_sd15.ts";
 
-const text = { type: "string" } as const;
 const given = parseArguments(Deno.args, {
-  folder: text,
-  backend: text,
-  dtype: text,
-  stored: text,
-  size: text,
-  measure: { type: "boolean" },
+  folder: { value: "folder", text: "where the weights are, or are written", default: "a temporary one" },
+  backend: { value: "name", text: "what runs it", choices: BACKENDS, default: "native" },
+  dtype: { value: "name", text: "precision", choices: PRECISION_NAMES, default: "float32" },
+  stored: { value: "name", text: "how the weights are stored", choices: ["F32", "F16"], default: "F32" },
+  size: { value: "number", text: "side of the latent", range: "1 or more", default: "64" },
+  measure: { text: "measure in this process, with weights that are there" },
 });
 const stored = given.text("stored") === "F16" ? "F16" : "F32";
 const size = given.number("size") ?? 64;

@@ -9,19 +9,39 @@ import type { Image } from "../core/image.ts";
 import type { LoraInput } from "../core/model.ts";
 import { cannyEdges, decodeImage, resizeImage } from "../image/mod.ts";
 import { extraNetworks } from "../tokenizer/mod.ts";
+import { reasonOf } from "./_reason.ts";
 import { type OptionTable, type ParsedArguments, UsageError } from "./usage.ts";
-
-const repeated = { type: "string", multiple: true } as const;
 
 /** The options. */
 export const adapterOptions: OptionTable = {
-  "lora": repeated,
-  "lora-folder": { type: "string" },
-  "lora-strict": { type: "boolean" },
-  "control": repeated,
-  "control-image": repeated,
-  "control-scale": repeated,
-  "control-edges": { type: "boolean" },
+  "lora": {
+    value: "file[:scale]",
+    text: "a LoRA, or the name of one that the model carries, and how much of it",
+    multiple: true,
+  },
+  "lora-folder": {
+    value: "folder",
+    text: 'where "<lora:name:0.8>" in a prompt is looked for, with --prompt-syntax weighted',
+  },
+  "lora-strict": { text: "refuse a LoRA that has more than the model has layers for" },
+  "control": {
+    value: "model",
+    text: "a ControlNet or T2I-Adapter: folder, file, or the name of one that the model carries",
+    multiple: true,
+  },
+  "control-image": {
+    value: "file",
+    text: "the picture that a --control follows, one for each",
+    multiple: true,
+  },
+  "control-scale": {
+    value: "number",
+    text: "how strongly a --control counts, one for each",
+    range: "0 or more",
+    default: "1",
+    multiple: true,
+  },
+  "control-edges": { text: "find the edges of each --control-image first" },
 };
 
 /** LoRAs in the order given; the scale after the last colon is 1 where there is none. */
@@ -48,7 +68,7 @@ export async function promptLoras(
   const found = extraNetworks(prompt).networks.filter(({ kind }) => kind === "lora");
   if (found.length === 0) return { prompt, loras: [] };
   const entries = await readdir(folder, { recursive: true }).catch((cause: Error) => {
-    throw new UsageError(`Cannot read --lora-folder ${folder}: ${cause.message}`);
+    throw new UsageError(`Cannot read --lora-folder ${folder}: ${reasonOf(cause)}.`);
   });
   const files = entries.sort().map((entry) => entry.replaceAll("\\", "/"));
   const loras = found.map(({ name, scale, spelling }) => {
@@ -83,12 +103,9 @@ export async function readControls(given: ParsedArguments, size: number): Promis
   }
   return await Promise.all(sources.map(async (source, i) => {
     const bytes = await readFile(pictures[i]!).catch((cause: Error) => {
-      throw new UsageError(`Cannot read the picture "${pictures[i]}": ${cause.message}`);
+      throw new UsageError(`Cannot read the picture "${pictures[i]}": ${reasonOf(cause)}.`);
     });
     const scale = Number(scales[i] ?? 1);
-    if (Number.isNaN(scale)) {
-      throw new UsageError(`Cannot read --control-scale ${scales[i]}: expected a number.`);
-    }
     return { source, image: given.flag("control-edges") ? await edgesOf(bytes, given, size) : bytes, scale };
   }));
 }

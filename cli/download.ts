@@ -5,27 +5,37 @@
  */
 import process from "node:process";
 import { resolveModel } from "../hub/mod.ts";
-import { parseArguments, UsageError } from "./usage.ts";
+import { hubOptions, readHub } from "./_hub_options.ts";
+import { type CommandEntry, type ParsedArguments, UsageError } from "./usage.ts";
 
-/** Runs the command. */
-export async function download(args: string[]): Promise<void> {
-  const given = parseArguments(args, {
-    variant: { type: "string" },
-    revision: { type: "string" },
-    cache: { type: "string" },
-    token: { type: "string" },
-    hub: { type: "string" },
-  });
+/** The command. */
+export const downloadCommand: CommandEntry = {
+  name: "download",
+  text: "fetch a model into the cache and print its folder",
+  words: { model: "OWNER/NAME on a hub" },
+  options: {
+    "variant": {
+      value: "name",
+      text: 'which of several weights, as "fp16"',
+      default: "the plain ones, or the only ones",
+    },
+    ...hubOptions,
+  },
+  examples: [
+    "stable-diffusion-v1-5/stable-diffusion-v1-5 --variant fp16",
+    "owner/name --revision v1.0 --hub https://hf-mirror.example",
+  ],
+  run: download,
+};
+
+async function download(given: ParsedArguments): Promise<void> {
   const [name, ...rest] = given.words;
   if (name === undefined || rest.length > 0) throw new UsageError("Expected one model: download OWNER/NAME.");
-  const texts = { variant: "variant", revision: "revision", cache: "cache", token: "token", baseUrl: "hub" };
-  const options = Object.entries(texts).flatMap(([option, word]) => {
-    const value = given.text(word);
-    return value === undefined ? [] : [[option, value]];
-  });
+  const variant = given.text("variant");
   let shown = -1;
   const folder = await resolveModel(name, {
-    ...Object.fromEntries(options),
+    ...readHub(given),
+    ...variant !== undefined && { variant },
     onProgress: ({ file, allReceived, allTotal }) => {
       const percent = Math.floor(100 * allReceived / allTotal);
       if (percent > shown) {

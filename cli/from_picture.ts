@@ -9,6 +9,7 @@ import { parseParameters } from "../image/mod.ts";
 import { parametersText } from "../presets/encode_generated.ts";
 import type { PictureRequest } from "../presets/records/request.ts";
 import { readPictureRequest } from "../presets/records/read_picture_request.ts";
+import { reasonOf } from "./_reason.ts";
 import { type OptionWords, UsageError } from "./usage.ts";
 
 /** Settings that the command line keeps in a picture's file, for pictures that were read from files. */
@@ -26,7 +27,7 @@ export const NOTES = {
  */
 export async function requestOf(path: string): Promise<PictureRequest> {
   const bytes = await readFile(path).catch((cause: Error) => {
-    throw new UsageError(`Cannot read --from ${path}: ${cause.message}`);
+    throw new UsageError(`Cannot read --from ${path}: ${reasonOf(cause)}.`);
   });
   return await readPictureRequest(bytes).catch((error: Error) => {
     throw new UsageError(`Cannot read --from ${path}. ${error.message}`);

@@ -1,5 +1,5 @@
 /**
- * `generate PROMPT [options]`: makes pictures; `generate --from PICTURE` makes one again.
+ * `generate PROMPT`: makes pictures; `generate --from PICTURE` makes one again.
  *
  * @module
  */
@@ -12,56 +12,39 @@ import type { RandomSource } from "../core/noise.ts";
 import type { PromptSyntax } from "../core/parts.ts";
 import type { Sampler } from "../core/sampler.ts";
 import type { PredictionType } from "../core/schedule.ts";
-import { createPipeline } from "../presets/create_pipeline.ts";
+import { createPipeline, type CreatePipelineOptions } from "../presets/create_pipeline.ts";
 import { createSampler } from "../samplers/mod.ts";
-import { adapterOptions, promptLoras, readControls, readLoras } from "./adapters.ts";
+import { generateOptions } from "./_generate_options.ts";
+import { readHub } from "./_hub_options.ts";
+import { promptLoras, readControls, readLoras } from "./adapters.ts";
 import { backendByName, dtypeByName } from "./choices.ts";
 import type { PictureRequest } from "../presets/records/request.ts";
 import { changesSince, NOTES, requestOf, warningsOf, wordsOf } from "./from_picture.ts";
 import { printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
 import { checkWritable, formatOf, writePictures } from "./write_pictures.ts";
-import { type OptionTable, parseArguments, type ParsedArguments, UsageError } from "./usage.ts";
+import { reasonOf } from "./_reason.ts";
+import { type CommandEntry, type ParsedArguments, UsageError } from "./usage.ts";
 
-const text = { type: "string" } as const;
-const optionTable: OptionTable = {
-  "model": { ...text, short: "m" },
-  "backend": { ...text, short: "b" },
-  "dtype": text,
-  "variant": text,
-  "vae": text,
-  "unet": text,
-  "text-encoder": text,
-  "tokenizer": text,
-  "prediction-type": text,
-  "tile": text,
-  "sampler": { ...text, short: "s" },
-  "steps": text,
-  "sampler-options": text,
-  "eta": text,
-  "guidance": text,
-  "guidance-rescale": text,
-  "negative-prompt": text,
-  "width": text,
-  "height": text,
-  "count": text,
-  "batch-size": text,
-  "seed": text,
-  "image": text,
-  "strength": text,
-  "mask": text,
-  "clip-skip": text,
-  "prompt-syntax": text,
-  "rng": text,
-  ...adapterOptions,
-  "from": text,
-  "out": { ...text, short: "o" },
-  "json": { type: "boolean" },
+/** The command. */
+export const generateCommand: CommandEntry = {
+  name: "generate",
+  text: "make pictures from a prompt",
+  words: { prompt: "what to show, in quotes" },
+  options: generateOptions,
+  examples: [
+    '"a red house under a yellow moon" --out house.png',
+    '"a lake" --model ./stable-diffusion-v1-5 --sampler "DPM++ 2M Karras" --steps 20 --seed 7',
+    '"a blue house" --image photo.jpg --strength 0.6',
+    "--from house.png --out again.png",
+  ],
+  run: generate,
 };
 
 /** Runs the command. */
-export async function generate(args: string[]): Promise<void> {
-  const { given, request, isGiven } = await readArguments(args);
+async function generate(typed: ParsedArguments): Promise<void> {
+  const { given, request } = await withRequest(typed);
+  const { isGiven } = given;
   const [prompt = given.text("prompt"), ...rest] = given.words;
   if (prompt === undefined || rest.length > 0) {
     throw new UsageError(`Expected one prompt in quotes, got ${given.words.length} arguments.`);
@@ -71,8 +54,10 @@ export async function generate(args: string[]): Promise<void> {
   await checkWritable(out);
   const options = await readOptions(given);
   const dtype = given.text("dtype");
+  const { hub, ...opened } = (request?.options.opened ?? {}) as CreatePipelineOptions;
   await using pipeline = await createPipeline({
-    ...request?.options.opened,
+    ...opened,
+    hub: { ...hub, ...readHub(given) },
     model: given.text("model") ?? "mini",
     backend: backendByName(given.text("backend") ?? "auto"),
     ...dtype !== undefined && { dtype: dtypeByName(dtype) },
@@ -81,7 +66,7 @@ export async function generate(args: string[]): Promise<void> {
     ...optional("unet", given.text("unet")),
     ...optional("textEncoder", given.text("text-encoder")),
     ...optional("tokenizer", given.text("tokenizer")),
-    ...optional("predictionType", predictionType(given.text("prediction-type"))),
+    ...optional("predictionType", given.text("prediction-type") as PredictionType | undefined),
     ...optional("tile", given.number("tile")),
   });
   const folder = given.text("lora-folder");
@@ -109,6 +94,7 @@ export async function generate(args: string[]): Promise<void> {
   if (request !== undefined) {
     changesSince(given.text("from")!, request, generation.images[0]!.parameters, isGiven).forEach(warn);
   }
+  if (chosenSeed(given) === undefined) warn(`seed ${generation.images[0]!.parameters.seed}`);
   const paths = await writePictures(generation.images, out);
   process.stdout.write(
     given.flag("json")
@@ -118,19 +104,15 @@ export async function generate(args: string[]): Promise<void> {
 }
 
 /** What was given, and what `--from` says about the rest. */
-async function readArguments(args: readonly string[]): Promise<{
-  readonly given: ParsedArguments;
-  readonly request?: PictureRequest;
-  readonly isGiven: (name: string) => boolean;
-}> {
-  const given = parseArguments(args, optionTable);
-  const isGiven = (name: string) => given.text(name) !== undefined || given.texts(name).length > 0;
+async function withRequest(
+  given: ParsedArguments,
+): Promise<{ readonly given: ParsedArguments; readonly request?: PictureRequest }> {
   const from = given.text("from");
-  if (from === undefined) return { given, isGiven };
+  if (from === undefined) return { given };
   const request = await requestOf(from);
-  const words = wordsOf(request, isGiven);
-  warningsOf(from, request, (name) => isGiven(name) || words[name] !== undefined).forEach(warn);
-  return { given: parseArguments(args, optionTable, words), request, isGiven };
+  const words = wordsOf(request, given.isGiven);
+  warningsOf(from, request, (name) => given.isGiven(name) || words[name] !== undefined).forEach(warn);
+  return { given: given.filledIn(words), request };
 }
 
 /** What fits no layer, unless `--lora-strict` made it an error. */
@@ -174,7 +156,6 @@ async function withProgress(
 }
 
 async function readOptions(given: ParsedArguments): Promise<Omit<GenerateOptions, "prompt">> {
-  const syntax = given.text("prompt-syntax");
   return {
     ...optional("sampler", readSampler(given)),
     ...optional("negativePrompt", given.text("negative-prompt")),
@@ -185,21 +166,28 @@ async function readOptions(given: ParsedArguments): Promise<Omit<GenerateOptions
     ...optional("height", given.number("height")),
     ...optional("count", given.number("count")),
     ...optional("batchSize", given.number("batch-size")),
-    ...optional("seed", given.number("seed")),
+    ...optional("seed", chosenSeed(given)),
     ...optional("image", await readPicture(given.text("image"))),
     ...optional("mask", await readPicture(given.text("mask"))),
     ...optional("strength", given.number("strength")),
     ...optional("clipSkip", given.number("clip-skip")),
-    ...syntax !== undefined && { promptSyntax: promptSyntax(syntax) },
-    ...optional("rng", given.text("rng") as RandomSource | undefined), // the pipeline says what it may be
+    // Their tables say what these may be.
+    ...optional("promptSyntax", given.text("prompt-syntax") as PromptSyntax | undefined),
+    ...optional("rng", given.text("rng") as RandomSource | undefined),
   };
+}
+
+/** The seed that was chosen; none is a random one. */
+function chosenSeed(given: ParsedArguments): number | undefined {
+  const seed = given.number("seed");
+  return seed === -1 ? undefined : seed;
 }
 
 /** The bytes; the pipeline cuts the picture to size. */
 async function readPicture(path: string | undefined): Promise<Uint8Array | undefined> {
   if (path === undefined) return undefined;
   return await readFile(path).catch((cause: Error) => {
-    throw new UsageError(`Cannot read the picture "${path}": ${cause.message}`);
+    throw new UsageError(`Cannot read the picture "${path}": ${reasonOf(cause)}.`);
   });
 }
 
@@ -220,29 +208,18 @@ function parseObject(json: string): Record<string, unknown> {
 }
 
 function report({ images, milliseconds }: Generation, paths: readonly string[]): unknown {
-  const { model, backend, sampler, steps, seed } = images[0]!.parameters;
-  const files = images.map(({ width, height, data }, i) => ({
+  const { prompt, model, backend, sampler, steps, seed } = images[0]!.parameters;
+  const files = images.map(({ width, height, data, parameters }, i) => ({
     path: paths[i],
+    seed: parameters.seed,
     width,
     height,
     sha256: createHash("sha256").update(data).digest("hex"),
   }));
-  return { model, backend, sampler, steps, seed, images: files, milliseconds };
+  return { prompt, model, backend, sampler, steps, seed, images: files, milliseconds };
 }
 
 /** `{ name: value }`, or nothing where there is no value. */
 function optional<K extends string, T>(name: K, value: T | undefined): { [P in K]?: T } {
   return value === undefined ? {} : { [name]: value } as { [P in K]?: T };
-}
-
-function promptSyntax(word: string): PromptSyntax {
-  if (word === "plain" || word === "weighted") return word;
-  throw new UsageError(`Unknown --prompt-syntax ${word}: expected plain or weighted.`);
-}
-
-function predictionType(word: string | undefined): PredictionType | undefined {
-  const known: readonly PredictionType[] = ["epsilon", "v_prediction", "sample"];
-  const found = known.find((type) => type === word);
-  if (word === undefined || found !== undefined) return found;
-  throw new UsageError(`Unknown --prediction-type ${word}: expected ${known.join(", ")}.`);
 }

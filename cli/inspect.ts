@@ -5,26 +5,40 @@
  */
 import { readFile, stat } from "node:fs/promises";
 import process from "node:process";
-import { resolveModel } from "../hub/mod.ts";
+import { resolveModel, type ResolveModelOptions } from "../hub/mod.ts";
 import { mini } from "../presets/mini.ts";
 import { readPictureRequest } from "../presets/records/read_picture_request.ts";
 import { SAMPLERS } from "../samplers/registry.ts";
 import { localFolder, type ModelFolder, readJson } from "../weights/model_folder.ts";
 import { componentOf, type ComponentReport, fileReports } from "./_file_reports.ts";
+import { hubOptions, readHub } from "./_hub_options.ts";
 import { printable } from "./printable.ts";
 import { align } from "./table.ts";
-import { parseArguments, UsageError } from "./usage.ts";
+import { reasonOf } from "./_reason.ts";
+import { type CommandEntry, type ParsedArguments, UsageError } from "./usage.ts";
 
-/** Runs the command. */
-export async function inspect(args: string[]): Promise<void> {
-  const given = parseArguments(args, { json: { type: "boolean" }, variant: { type: "string" } });
+/** The command. */
+export const inspectCommand: CommandEntry = {
+  name: "inspect",
+  text: "say what a model, a LoRA, an embedding or a picture consists of",
+  words: { what: '"mini", a folder, a file, or OWNER/NAME on a hub' },
+  options: {
+    "variant": { value: "name", text: 'which of several weights, as "fp16"', default: "the plain ones" },
+    ...hubOptions,
+    "json": { text: "say it as JSON" },
+  },
+  examples: ["mini", "./stable-diffusion-v1-5", "style.safetensors", "house.png"],
+  run: inspect,
+};
+
+async function inspect(given: ParsedArguments): Promise<void> {
   const [path, ...rest] = given.words;
   if (path === undefined || rest.length > 0) {
     throw new UsageError("Expected one thing: inspect MODEL, LORA or PICTURE.");
   }
   const asJson = given.flag("json");
   if (/\.(?:png|jpe?g|webp)$/i.test(path)) return await inspectPicture(path, asJson);
-  const reports = await inspectModel(path, given.text("variant"));
+  const reports = await inspectModel(path, given.text("variant"), readHub(given));
   if (asJson) return void process.stdout.write(`${printable(JSON.stringify(reports))}\n`);
   const rows = reports.map(({ component, kind, dtypes, tensors, parameters, bytes }) =>
     [
@@ -50,7 +64,7 @@ const needed: ReadonlySet<string> = new Set(["progressive-distillation", "ufogen
 /** How a picture was made, by its own file. */
 async function inspectPicture(path: string, asJson: boolean): Promise<void> {
   const bytes = await readFile(path).catch((cause: Error) => {
-    throw new UsageError(`Cannot inspect "${path}": ${cause.message}`);
+    throw new UsageError(`Cannot inspect "${path}": ${reasonOf(cause)}.`);
   });
   const { writer, model, options, remarks, kept } = await readPictureRequest(bytes);
   if (asJson) {
@@ -74,12 +88,16 @@ async function inspectPicture(path: string, asJson: boolean): Promise<void> {
  * The parts of a model: `mini`, a folder of any layout, a single file, an `owner/name` on a hub; or what a LoRA, an
  * embedding or a network of its own in one file holds. Only headers are read.
  */
-export async function inspectModel(path: string, variant?: string): Promise<ComponentReport[]> {
+async function inspectModel(
+  path: string,
+  variant: string | undefined,
+  hub: ResolveModelOptions,
+): Promise<ComponentReport[]> {
   if (path === "mini") return await folderReports(await mini(), variant);
   const found = await stat(path).catch(() => undefined);
   if (found === undefined && /^[\w-][\w.-]*\/[\w.-]+$/.test(path)) {
     return await folderReports(
-      await localFolder(await resolveModel(path, variant === undefined ? {} : { variant })),
+      await localFolder(await resolveModel(path, { ...hub, ...variant !== undefined && { variant } })),
       variant,
     );
   }

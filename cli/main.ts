@@ -1,38 +1,32 @@
 /**
- * The command line: `generate`, `inspect`, `download`, `quantize`.
+ * The command line: `mobile-diffusion generate`, `inspect`, `download`, `quantize`.
+ *
+ * @example
+ * ```ts ignore
+ * import { main } from "@mobile-diffusion/sdk/cli";
+ *
+ * const code = await main(["generate", "a red house", "--out", "house.png"]);
+ * ```
  *
  * @module
  */
 import process from "node:process";
-import { download } from "./download.ts";
-import { generate } from "./generate.ts";
-import { inspect } from "./inspect.ts";
+import { runProgram } from "./program.ts";
+import { VERSION } from "./_version.ts";
+import { downloadCommand } from "./download.ts";
+import { generateCommand } from "./generate.ts";
+import { inspectCommand } from "./inspect.ts";
 import { printable } from "./printable.ts";
-import { quantize } from "./quantize.ts";
-import { UsageError } from "./usage.ts";
+import { quantizeCommand } from "./quantize.ts";
 
-const commands: Readonly<Record<string, (args: string[]) => Promise<void>>> = {
-  generate,
-  inspect,
-  download,
-  quantize,
-};
-
-/** Runs a command; the exit code is 0, or 1 with one line that says what is wrong. */
+/** Runs a command; the exit code is 0, or 1 with one line on standard error that says what is wrong. */
 export async function main(args: readonly string[]): Promise<number> {
-  const [name = "", ...rest] = args;
-  const command = commands[name];
+  const commands = [generateCommand, inspectCommand, downloadCommand, quantizeCommand];
   try {
-    if (command === undefined) {
-      throw new UsageError(`Unknown command "${name}": expected one of ${Object.keys(commands).join(", ")}.`);
-    }
-    await command(rest);
-    return 0;
+    return await runProgram(commands, VERSION, args);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    process.stderr.write(
-      `${printable(`${error.name === "Error" ? "" : `${error.name}: `}${error.message}`)}\n`,
-    );
+    process.stderr.write(`${printable(error.message === "" ? error.name : error.message)}\n`);
     return 1;
   }
 }

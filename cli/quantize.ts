@@ -1,5 +1,5 @@
 /**
- * `quantize MODEL --out FOLDER [--dtype int8|float16]`: writes a smaller copy of a model folder.
+ * `quantize MODEL --out FOLDER`: writes a smaller copy of a model folder.
  *
  * @module
  */
@@ -9,15 +9,28 @@ import process from "node:process";
 import { localFolder } from "../weights/model_folder.ts";
 import { castWeights, openWeights, quantised, writeSafetensors } from "../weights/mod.ts";
 import { align } from "./table.ts";
-import { parseArguments, UsageError } from "./usage.ts";
+import { type CommandEntry, type ParsedArguments, UsageError } from "./usage.ts";
 
-/** Runs the command. */
-export async function quantize(args: string[]): Promise<void> {
-  const given = parseArguments(args, {
-    out: { type: "string", short: "o" },
-    dtype: { type: "string" },
-    variant: { type: "string" },
-  });
+/** The command. */
+export const quantizeCommand: CommandEntry = {
+  name: "quantize",
+  text: "write a smaller copy of a model folder",
+  words: { model: "a diffusers folder" },
+  options: {
+    "out": { value: "folder", short: "o", text: "where the copy is written; needed" },
+    "dtype": {
+      value: "name",
+      text: "how weights are stored",
+      choices: ["int8", "float16"],
+      default: "int8",
+    },
+    "variant": { value: "name", text: 'which of several weights, as "fp16"', default: "the plain ones" },
+  },
+  examples: ["./stable-diffusion-v1-5 --out ./sd15-int8"],
+  run: quantize,
+};
+
+async function quantize(given: ParsedArguments): Promise<void> {
   const [path, ...rest] = given.words;
   const out = given.text("out");
   if (path === undefined || rest.length > 0 || out === undefined) {

@@ -1,17 +1,52 @@
 /**
- * Arguments of the command line.
+ * Commands and their options: what a command says of itself, and what a user said to it.
  *
  * @module
  */
-import { parseArgs, type ParseArgsConfig } from "node:util";
 
 /** The command line was not understood. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** Options by their names in kebab-case. */
-export type OptionTable = NonNullable<ParseArgsConfig["options"]>;
+/** An option, in the one place where it is described. */
+export interface OptionEntry {
+  /** What it does, as a part of a sentence: "pixels across, a multiple of 8". */
+  readonly text: string;
+  /** What its value is, as "file" or "number"; without it the option is a switch. */
+  readonly value?: string;
+  /** Its letter. */
+  readonly short?: string;
+  /** The values that it may have. */
+  readonly choices?: readonly string[];
+  /** The range of a number, as "1 … 1024". Its value is then a number. */
+  readonly range?: string;
+  /** What holds where it is not given. */
+  readonly default?: string;
+  /** Whether it may be given more than once. */
+  readonly multiple?: boolean;
+  /** The heading of the help that it stands under. @default {"Options"} */
+  readonly group?: string;
+}
+
+/** Options by their names: those of the SDK in kebab-case. */
+export type OptionTable = Readonly<Record<string, OptionEntry>>;
+
+/** A command. */
+export interface CommandEntry {
+  /** As it is typed. */
+  readonly name: string;
+  /** What it does, as a part of a sentence. */
+  readonly text: string;
+  /** Its words without dashes by their names, with what each is. */
+  readonly words: Readonly<Record<string, string>>;
+  /** Its options. */
+  readonly options: OptionTable;
+  /** Arguments that work, one or more. */
+  readonly examples: readonly string[];
+  /** Does it. */
+  run(given: ParsedArguments): Promise<void>;
+}
 
 /** Values of options by their names, as a command line gives them. */
 export type OptionWords = Readonly<Record<string, string | boolean | readonly string[]>>;
@@ -20,6 +55,10 @@ export type OptionWords = Readonly<Record<string, string | boolean | readonly st
 export interface ParsedArguments {
   /** Arguments without a dash. */
   readonly words: readonly string[];
+  /** Whether an option was given, and not only filled in. */
+  isGiven(name: string): boolean;
+  /** The same with values for options that were not given. */
+  filledIn(values: OptionWords): ParsedArguments;
   /** The text of an option, or `undefined`. */
   text(name: string): string | undefined;
   /** All texts of an option that may be repeated. */
@@ -31,24 +70,29 @@ export interface ParsedArguments {
 }
 
 /**
- * Parses arguments.
+ * Checks values against their table.
  *
- * @param defaults Values of options that are not given.
- * @throws {UsageError} If an option is unknown, lacks its value, or is not a number where one is expected.
+ * @throws {UsageError} If one is no number where one is expected, or none of the choices.
  */
-export function parseArguments(
-  args: readonly string[],
-  options: OptionTable,
-  defaults: OptionWords = {},
+export function parsedArguments(
+  table: OptionTable,
+  words: readonly string[],
+  given: OptionWords,
+  fillings: OptionWords = {},
 ): ParsedArguments {
-  const { values: given, positionals } = parse(args, options);
-  const values: OptionWords = { ...defaults, ...given as OptionWords };
+  const values: OptionWords = { ...fillings, ...given };
+  for (const [name, value] of Object.entries(values)) {
+    const entry = table[name];
+    if (entry !== undefined) { for (const one of [value].flat()) check(name, one, entry); }
+  }
   const text = (name: string) => {
     const value = values[name];
     return typeof value === "string" ? value : undefined;
   };
   return {
-    words: positionals,
+    words,
+    isGiven: (name) => Object.hasOwn(given, name),
+    filledIn: (more) => parsedArguments(table, words, given, { ...fillings, ...more }),
     text,
     texts(name) {
       const value = values[name];
@@ -56,23 +100,18 @@ export function parseArguments(
     },
     number(name) {
       const value = text(name);
-      if (value === undefined) return undefined;
-      const parsed = Number(value);
-      if (value.trim() !== "" && !Number.isNaN(parsed)) return parsed;
-      throw new UsageError(`Cannot read --${name} ${value}: expected a number.`);
+      return value === undefined ? undefined : Number(value);
     },
     flag: (name) => values[name] === true,
   };
 }
 
-function parse(args: readonly string[], options: OptionTable) {
-  try {
-    return parseArgs({ args: [...args], options, allowPositionals: true });
-  } catch (error) {
-    const [, unknown] = (error as Error).message.match(/^Unknown option '(--?[\w-]+)'/) ?? [];
-    const known = Object.keys(options).map((name) => `--${name}`).join(" ");
-    throw new UsageError(
-      unknown === undefined ? (error as Error).message : `Unknown option ${unknown}: expected ${known}.`,
-    );
+function check(name: string, value: string | boolean, { range, choices }: OptionEntry): void {
+  if (typeof value === "boolean") return;
+  if (range !== undefined && (value.trim() === "" || Number.isNaN(Number(value)))) {
+    throw new UsageError(`Cannot read --${name} ${value}: expected a number, ${range}.`);
+  }
+  if (choices !== undefined && !choices.includes(value)) {
+    throw new UsageError(`Unknown --${name} ${value}: expected one of ${choices.join(", ")}.`);
   }
 }

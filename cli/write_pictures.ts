@@ -6,6 +6,7 @@
 import { mkdtemp, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { GeneratedImage, ImageFormat } from "../core/generation.ts";
+import { reasonOf } from "./_reason.ts";
 import { UsageError } from "./usage.ts";
 
 const formats: Readonly<Record<string, ImageFormat>> = {
@@ -32,8 +33,8 @@ export function formatOf(path: string): ImageFormat {
  * @throws {UsageError} If no file can be made in the folder of `path`.
  */
 export async function checkWritable(path: string): Promise<void> {
-  await mkdtemp(join(dirname(path), ".generate-")).then(rmdir).catch((cause: Error) => {
-    throw new UsageError(`Cannot write the picture to "${path}": ${cause.message}`);
+  await mkdtemp(join(dirname(path), ".generate-")).then(rmdir).catch((cause: unknown) => {
+    throw new UsageError(`Cannot write the picture to "${path}": ${reasonOf(cause)}.`);
   });
 }
 
@@ -53,7 +54,7 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
     await writeFile(join(folder, "picture"), bytes);
     await rename(join(folder, "picture"), path);
   } catch (cause) {
-    throw new UsageError(`Cannot write the picture to "${path}": ${(cause as Error).message}`);
+    throw new UsageError(`Cannot write the picture to "${path}": ${reasonOf(cause)}.`);
   } finally {
     await rm(folder, { recursive: true });
   }

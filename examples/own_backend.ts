@@ -1,5 +1,5 @@
 // A backend of one's own, checked as the SDK's are: deno run examples/own_backend.ts
-import { type Backend, hostRunner, readGraph } from "@mobile-diffusion/sdk/backends";
+import { type Backend, HOST_PRECISIONS, hostRunner, readGraph } from "@mobile-diffusion/sdk/backends";
 import { sizeOf, type Tensor, type TensorData } from "@mobile-diffusion/sdk/core";
 import type { Node, Operator, Value } from "@mobile-diffusion/sdk/graph";
 import { backendChecks } from "@mobile-diffusion/sdk/testing";
@@ -34,8 +34,9 @@ const operators = Object.keys(rules) as Operator[];
 function slow(): Backend {
   return {
     name: "slow",
+    precisions: HOST_PRECISIONS,
     async load(source, options) {
-      const ready = await readGraph(source, "slow", operators);
+      const ready = await readGraph(source, { backend: "slow", operators, dtype: options?.dtype });
       return await hostRunner(ready, (inputs) => {
         const constants = ready.graph.constants.map((constant) => [constant.name, constant] as const);
         const values = new Map<string, Tensor<TensorData>>([

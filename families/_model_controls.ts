@@ -1,4 +1,5 @@
 /** The controls that a model can open by name. */
+import { partPrecision } from "../backends/precision.ts";
 import { LazyPart } from "../core/lazy_part.ts";
 import type { Control } from "../core/parts.ts";
 import type { UnetArchitecture } from "../models/unet_config.ts";
@@ -10,9 +11,10 @@ import type { OpenModelOptions } from "./open_options.ts";
 /** Opens each control once: one of the model's own folder, `control_<name>/`, or one in a folder of its own. */
 export function modelControls(
   { folder }: Pick<Components, "folder">,
-  { backend, dtype, variant }: OpenModelOptions,
+  { backend, dtype: asked, variant }: OpenModelOptions,
   unet: UnetArchitecture,
 ): (name: string) => LazyPart<Control> {
+  const dtype = partPrecision(asked, "control");
   const opened = new Map<string, LazyPart<Control>>();
   const open = async (name: string, owned: AsyncDisposableStack) => {
     const component = `control_${name}`;

@@ -4,7 +4,8 @@
  * @module
  */
 import type { LoraPorts, WeightAdapter } from "../adapters/mod.ts";
-import type { Backend, ComputeType } from "../backends/backend.ts";
+import type { Backend } from "../backends/backend.ts";
+import type { ModelPrecision } from "../backends/precision.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
 import type { CheckpointOptions } from "../weights/checkpoint.ts";
@@ -15,8 +16,11 @@ import type { TextualInversion } from "../parts/textual_inversion.ts";
 export interface OpenModelOptions {
   /** What runs the networks. */
   readonly backend: Backend;
-  /** Arithmetic. @default {"float32"} */
-  readonly dtype?: ComputeType;
+  /**
+   * How the networks are held and computed: a short name, weights and activations apart, or one of both for each part.
+   * @default {"float32"; ONNX and Core ML models as they were exported}
+   */
+  readonly dtype?: ModelPrecision;
   /** Which of several weight files to take, as `"fp16"`; folders of a model that lack it are opened as they are. */
   readonly variant?: string;
   /**

@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Backend, ComputeType } from "../backends/backend.ts";
+import type { Backend } from "../backends/backend.ts";
+import type { Precision, PrecisionName } from "../backends/precision.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { Control } from "../core/parts.ts";
 import type { UnetArchitecture } from "../models/unet_config.ts";
@@ -21,8 +22,8 @@ import { ResidualAdder } from "./_residuals.ts";
 export interface OpenControlOptions {
   /** What runs it. Residuals stay on the device if this is the UNet's backend too. */
   readonly backend: Backend;
-  /** Arithmetic. @default {"float32"} */
-  readonly dtype?: ComputeType;
+  /** How it is held and computed. @default {"float32"} */
+  readonly dtype?: Precision | PrecisionName;
   /** The folder in `folder` that holds it, as `"control_edges"`. @default {the folder itself} */
   readonly component?: string;
   /** Which of several weight files to take, as `"fp16"`. */

@@ -50,8 +50,8 @@ export async function originOf(
 }
 
 /** What a recorded value must be; the others are no options of a record. */
-const kinds: Readonly<Partial<Record<keyof CreatePipelineOptions, "string" | "number" | "object">>> = {
-  dtype: "string",
+const kinds: Readonly<Partial<Record<keyof CreatePipelineOptions, string>>> = {
+  dtype: "string or object",
   variant: "string",
   vae: "string",
   unet: "string",
@@ -80,7 +80,7 @@ export function recordedOptions(options: Readonly<Record<string, unknown>>): Rec
         if (typeof revision === "string") return [option, { revision }];
       }
       const kind = Object.hasOwn(kinds, option) ? kinds[option as keyof CreatePipelineOptions] : undefined;
-      if (kind !== undefined && typeof value === kind && value !== null) return [option, value];
+      if (kind?.split(" or ").includes(typeof value) && value !== null) return [option, value];
       throw new TypeError(
         `Cannot make the picture again: it was opened with ${option}: ${JSON.stringify(value)}, expected ` +
           `${Object.keys(kinds).join(", ")} or hub as our records have them.`,

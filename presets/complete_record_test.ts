@@ -131,6 +131,10 @@ Deno.test("every option of createPipeline is in the record, or named there as no
     } else if (how === "lacking") assert.deepEqual(origin.lacks, [name]);
     else if (how === "nothing") assert.deepEqual(origin, { source: "mini", options: {}, lacks: [] });
   }
+  const parts = { unet: "int8", vae: { weights: "stored", activations: "float32" } } as const;
+  const apart = await originOf("mini", { dtype: parts });
+  assert.deepEqual(recordedOptions(JSON.parse(JSON.stringify(apart.options))), { dtype: parts });
+  assert.throws(() => recordedOptions({ dtype: 8 }), /it was opened with dtype: 8/);
   const { options } = await originOf("mini", { hub: values.hub as object });
   assert.deepEqual(options, { hub: { revision: "v1" } });
   assert.deepEqual((await originOf({} as CreatePipelineOptions["model"], {})).lacks, ["model"]);

@@ -1,6 +1,7 @@
 /** Checks of what a backend loads: weights of all types, and the kinds of source that it says it runs. */
 import type { LoadOptions, OnnxSource, PartSource } from "../backends/backend.ts";
 import { encodeModel, type ModelProto, onnxTypes } from "../graph/onnx_proto.ts";
+import { hasPrecision, PRECISION_NAMES } from "../backends/precision.ts";
 import { type MemoryTensor, memoryWeights } from "../weights/memory.ts";
 import { quantised } from "../weights/quantise.ts";
 import { check } from "./_sampler_world.ts";
@@ -75,6 +76,21 @@ export async function eightBits(suite: BackendSuite): Promise<void> {
     await withRunner(suite, { ...program, weights }, async (runner) => {
       checkEqual(host((await runner.run({ x })).y), expected, suite.tolerance);
     }, options);
+  }
+}
+
+/** What a backend claims it loads; what it does not have it refuses, naming itself and what was asked. */
+export async function precisions(suite: BackendSuite): Promise<void> {
+  const backend = await suite.create();
+  for (const dtype of PRECISION_NAMES) {
+    const { name, precisions: said = suite.dtypes } = backend;
+    const has = suite.dtypes.includes(dtype);
+    if (has) {
+      check(hasPrecision(said, dtype), () => `${name} lacks ${dtype} in its "precisions".`);
+      await withRunner(suite, doubling(), () => Promise.resolve(), { dtype });
+    } else if (!hasPrecision(said, dtype)) {
+      await checkRejects(() => backend.load(doubling(), { dtype }), "UnsupportedModelError", name, dtype);
+    }
   }
 }
 

@@ -18,7 +18,8 @@
  *
  * @module
  */
-import type { Backend, ComputeType, LoadOptions, PartSource } from "../backends/backend.ts";
+import type { Backend, LoadOptions, PartSource } from "../backends/backend.ts";
+import type { PrecisionName } from "../backends/precision.ts";
 import type { Operator } from "../graph/graph.ts";
 import {
   conversions,
@@ -32,7 +33,15 @@ import {
   sizes,
 } from "./_backend_contract.ts";
 import { operatorCases } from "./_backend_operators.ts";
-import { eightBits, onnx, operator, otherSources, weightTypes, wrongWeights } from "./_backend_sources.ts";
+import {
+  eightBits,
+  onnx,
+  operator,
+  otherSources,
+  precisions,
+  weightTypes,
+  wrongWeights,
+} from "./_backend_sources.ts";
 import type { BackendSuite } from "./_backend_world.ts";
 
 /** A backend under test. */
@@ -45,8 +54,8 @@ export interface BackendSuiteOptions {
   readonly sources?: readonly PartSource["kind"][];
   /** Operators of a graph that it runs. @default {all} */
   readonly operators?: readonly Operator[];
-  /** Arithmetics that it offers. @default {["float32", "int8"]} */
-  readonly dtypes?: readonly ComputeType[];
+  /** Precisions that it has; it must refuse the others by name. @default {["float32", "int8"]} */
+  readonly dtypes?: readonly PrecisionName[];
   /** Largest error, relative to the largest element of a result (or to 1). @default {1e-5} */
   readonly tolerance?: number;
   /** Checks to leave out, by their names without the backend's, each with its reason. */
@@ -107,6 +116,7 @@ function graphProperties({ operators, dtypes }: BackendSuite): Property[] {
     ),
     ["reads weights of every type", weightTypes],
     ...dtypes.includes("int8") ? [["holds weights in 8 bits", eightBits] as const] : [],
+    ["says its precisions and refuses others", precisions],
     ["names weights that are missing or of another kind", wrongWeights],
     ["names its inputs and outputs", ports],
     ["takes sizes that change, and holds promised ones", sizes],

@@ -83,6 +83,10 @@ const flaws: Readonly<Record<string, readonly [fails: string, create: () => Back
         read: async (name) => name.endsWith(".scale") ? ones(await w.read(name)) : await w.read(name),
       })),
   ],
+  "takes any precision for float32": [
+    "says its precisions and refuses others",
+    () => ({ name: "flawed", load: (source, { dtype: _, ...rest } = {}) => right().load(source, rest) }),
+  ],
   "takes missing weights for zeros": [
     "names weights that are missing or of another kind",
     () =>

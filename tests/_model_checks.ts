@@ -1,6 +1,6 @@
 /** The networks of the reference against its numbers, on any backend. */
 import assert from "node:assert/strict";
-import type { Backend, ComputeType, LoadOptions, Runner } from "../backends/backend.ts";
+import type { Backend, LoadOptions, Runner } from "../backends/backend.ts";
 import type { Tensor, TensorData } from "../core/tensor.ts";
 import type { Graph } from "../graph/graph.ts";
 import {
@@ -21,7 +21,7 @@ import { testPath } from "./_networks.ts";
 /** Where the networks run, and how far from the reference they may be. */
 export interface Place {
   readonly backend: Backend;
-  readonly dtype?: ComputeType;
+  readonly dtype?: NonNullable<LoadOptions["dtype"]>;
   /** Largest absolute difference. */
   readonly tolerance: number;
   /** Folder of the fixtures. @default {"reference"} */

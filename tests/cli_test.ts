@@ -30,6 +30,8 @@ Deno.test("generate writes a picture, reports it as JSON alone, and --from makes
       /^a small house, by the lake\nSteps: 3, Sampler: ddim, CFG scale: 5, Seed: 7, Size: 64x64/,
     );
     assert.match(first.err, /left/);
+    assert.doesNotMatch(first.err, /seed/);
+    assert.deepEqual([report.prompt, report.images[0].seed], ["a small house, by the lake", 7]);
 
     const again = await run(folder, [
       "generate",
@@ -65,6 +67,15 @@ Deno.test("generate --count writes numbered pictures of successive seeds, in the
     for (const path of out.trim().split("\n")) {
       assert.equal((await decodeImage(await Deno.readFile(`${folder}/${path}`))).width, 64);
     }
+  }));
+
+Deno.test("generate --seed -1 takes a random seed and says which", () =>
+  inFolder(async (folder) => {
+    const { code, err } = await run(folder, ["generate", "a lake", ...small, "--seed", "-1"]);
+    assert.equal(code, 0, err);
+    const [, seed] = err.match(/^seed (\d+)$/m) ?? [];
+    const text = await readPngText(await Deno.readFile(`${folder}/out.png`));
+    assert.match(text.parameters!, new RegExp(`Seed: ${seed},`));
   }));
 
 Deno.test("inspect lists the parts of a model", () =>
@@ -139,9 +150,9 @@ const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
   [["generate", "a", ...small, "--out", "picture.gif"], /expected a name that ends in/],
   [
     ["generate", "a", ...small, "--out", "no/such/folder/a.png"],
-    /Cannot write the picture to "no\/such\/folder\/a.png"/,
+    /^Cannot write the picture to "no\/such\/folder\/a.png": no such file or directory\.\n$/,
   ],
-  [["generate", "a", ...small, "--image", "absent.png"], /Cannot read the picture "absent.png"/],
+  [["generate", "a", ...small, "--image", "absent.png"], /Cannot read the picture "absent.png": no such file or directory\.\n$/],
   [["generate", "a", "--model", "absent"], /Cannot open the model "absent": there is no such folder/],
   [["generate", "a", ...small, "--control", "edges"], /1 --control with 0 --control-image/],
   [
@@ -157,6 +168,6 @@ for (const [args, message] of mistakes) {
       assert.equal(code, 1);
       assert.equal(out, "");
       assert.match(err, message);
-      assert.doesNotMatch(err, /\n\s+at /);
+      assert.doesNotMatch(err, /\n\s+at |\b[A-Z]\w+Error\b/);
     }));
 }

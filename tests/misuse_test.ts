@@ -37,5 +37,14 @@ Deno.test("createPipeline refuses what it does not know", async () => {
   await assert.rejects(createPipeline({ backend: "metal" as "wasm" }), {
     message: /the backend "metal": expected auto, webgpu, native, wasm, or a Backend/,
   });
+  await assert.rejects(createPipeline({ dtype: "float8" as "int8" }), {
+    name: "TypeError",
+    message:
+      /^Cannot compute in "float8": expected float32, float16, bfloat16, int8, int8-dynamic, int4, w8a8, or/,
+  });
+  await assert.rejects(createPipeline({ dtype: { unet: "int8", decoder: "int8" } as object }), {
+    name: "TypeError",
+    message: /there is no option "decoder", expected one of control, textEncoder, unet, vae/,
+  });
   await assert.rejects(createPipeline({ modell: "mini" } as object), /there is no option "modell"/);
 });

@@ -6,6 +6,7 @@
 import { UnsupportedModelError } from "../../core/errors.ts";
 import type { Backend, LoadOptions, PartSource, Runner } from "../backend.ts";
 import type { CoreMLOptions } from "../coreml.ts";
+import { refuseOtherTypes } from "../precision.ts";
 import { requireCoreML } from "./_availability.ts";
 import { EngineQueue } from "./_engine_queue.ts";
 import type { Frameworks } from "./_frameworks.ts";
@@ -24,13 +25,14 @@ export class CoreMLBackend implements Backend {
     this.#frameworks = frameworks;
   }
 
-  async load(source: PartSource, { signal }: LoadOptions = {}): Promise<Runner> {
+  async load(source: PartSource, { signal, dtype }: LoadOptions = {}): Promise<Runner> {
     if (source.kind !== "coreml") {
       throw new UnsupportedModelError(
         `Cannot load a source of kind "${source.kind}" on the coreml backend: it runs compiled Core ML models only. ` +
           `For other models on Apple hardware take native({ provider: "coreml" }).`,
       );
     }
+    refuseOtherTypes(`"${source.path}" on coreml`, "a Core ML", dtype === undefined ? {} : { dtype });
     const { computeUnits = "all", cacheFolder } = this.#options;
     await requireCoreML(this.#frameworks);
     signal?.throwIfAborted();

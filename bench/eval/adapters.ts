@@ -3,7 +3,7 @@
  * regime, both trained on the base alone. The judge's first eight prompts of each tag, one seed.
  */
 import { native } from "../../backends/native.ts";
-import { parseArguments } from "../../cli/usage.ts";
+import { parseArguments } from "../../cli/program.ts";
 import type { Image } from "../../core/image.ts";
 import type { Sampler } from "../../core/sampler.ts";
 import { cannyEdges, contactSheet, encodeImage } from "../../image/mod.ts";
@@ -14,7 +14,10 @@ import { regimesOf } from "./regimes.ts";
 import { readOracleScenes } from "./scenes.ts";
 import { shows } from "./score.ts";
 
-const given = parseArguments(Deno.args, { sheets: { type: "string" }, json: { type: "boolean" } });
+const given = parseArguments(Deno.args, {
+  sheets: { value: "folder", text: "draw contact sheets there" },
+  json: { text: "say the rows as JSON" },
+});
 const scenes = await readOracleScenes();
 const edges = scenes.map(({ picture }) => cannyEdges(picture));
 await using detector = await loadDetector(native());

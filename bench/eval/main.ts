@@ -7,8 +7,8 @@
  * scores the base from before ReLU attention instead, whose weights are kept in `training/ablation`.
  */
 import type { Json } from "../../core/json.ts";
-import { backendByName } from "../../cli/choices.ts";
-import { parseArguments } from "../../cli/usage.ts";
+import { backendByName, BACKENDS } from "../../cli/choices.ts";
+import { parseArguments } from "../../cli/program.ts";
 import { BASE } from "../../core/model.ts";
 import type { Sampler } from "../../core/sampler.ts";
 import { createSampler } from "../../samplers/mod.ts";
@@ -27,15 +27,15 @@ import { readOracleScenes, readRequests, TAGS } from "./scenes.ts";
 import { proportion, type Request, sharpness, shows, spread } from "./score.ts";
 
 const given = parseArguments(Deno.args, {
-  prompts: { type: "string" },
-  seeds: { type: "string" },
-  backend: { type: "string" },
-  regime: { type: "string" },
-  sampler: { type: "string" },
-  with: { type: "string" },
-  backgrounds: { type: "boolean" },
-  softmax: { type: "boolean" },
-  json: { type: "boolean" },
+  prompts: { value: "number", text: "held-out prompts a tag", range: "1 or more", default: "80" },
+  seeds: { value: "number", text: "pictures a prompt", range: "1 or more", default: "4" },
+  backend: { value: "name", text: "what runs it", choices: BACKENDS, default: "native" },
+  regime: { value: "sampler", text: "score one regime only", default: "all that there are weights for" },
+  sampler: { value: "sampler", text: "score this one beside DDIM" },
+  with: { value: "words", text: 'put words behind every prompt, as "at night"' },
+  backgrounds: { text: "make a row for each background" },
+  softmax: { text: "score the base from before ReLU attention" },
+  json: { text: "say the rows as JSON" },
 });
 const perTag = given.number("prompts") ?? 80;
 const seeds = given.number("seeds") ?? 4;

@@ -4,7 +4,7 @@
  * (things, counts, colours, places; it knows no backgrounds).
  */
 import { native } from "../../backends/native.ts";
-import { parseArguments } from "../../cli/usage.ts";
+import { parseArguments } from "../../cli/program.ts";
 import type { Image } from "../../core/image.ts";
 import { contactSheet, encodeImage } from "../../image/mod.ts";
 import { createPipeline } from "../../mod.ts";
@@ -13,7 +13,13 @@ import { regimesOf } from "./regimes.ts";
 import { readSheet } from "./scenes.ts";
 import { shows } from "./score.ts";
 
-const given = parseArguments(Deno.args, { seeds: { type: "string" } });
+const given = parseArguments(Deno.args, {
+  seeds: {
+    value: "number",
+    text: "judge the prompts with so many seeds and draw nothing",
+    range: "1 or more",
+  },
+});
 const seeds = given.number("seeds");
 if (seeds !== undefined && !(Number.isInteger(seeds) && seeds > 0)) {
   console.error("Cannot judge the sheet's prompts: --seeds must be a whole number from 1.");

@@ -16,7 +16,7 @@ import { textEncoderWeights, TOKEN_TABLE } from "../../parts/_weight_names.ts";
 /** How a network is loaded with its LoRAs. */
 export interface Loading {
   /** Loads a graph with weights. */
-  readonly load: (weights: Weights) => (graph: Graph) => Promise<Runner>;
+  readonly load: (part: "textEncoder", weights: Weights) => (graph: Graph) => Promise<Runner>;
   /** Merges LoRAs into weights. */
   readonly adapt: (weights: Weights, target: LoraTarget) => Weights;
   /** LoRAs that come in through ports. */
@@ -38,7 +38,7 @@ export function textEncoderPart(
   return new LazyPart<TextEncoder>(async (owned) => {
     const weights = textEncoderWeights(owned.use(await textEncoder.weights()));
     const adapted = adapt(weights, "textEncoder");
-    const loadGraph = load(insertVectors(adapted, TOKEN_TABLE, vectors));
+    const loadGraph = load("textEncoder", insertVectors(adapted, TOKEN_TABLE, vectors));
     let ports = write(0).inputs;
     return owned.use(clipTextEncoder({
       tokenizer,

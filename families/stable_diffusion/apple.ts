@@ -18,6 +18,7 @@ import { portsOf, wrap } from "../../parts/_ports.ts";
 import { HostResidualAdder } from "../../parts/apple/_residuals.ts";
 import { appleTextEncoder } from "../../parts/apple/_text_encoder.ts";
 import { appleUnet } from "../../parts/apple/_unet.ts";
+import { refusePrecisions } from "../_precisions.ts";
 import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "../_model_defaults.ts";
 import type { Components } from "../components.ts";
 import type { OpenModelOptions } from "../open_options.ts";
@@ -127,7 +128,9 @@ function controlOpener(
 }
 
 /** Compiled networks are as they are. */
-function refuseChanges({ name }: Components, { loraPorts, inversions = [] }: OpenModelOptions): void {
+function refuseChanges({ name }: Components, options: OpenModelOptions): void {
+  refusePrecisions(name, "Core ML", options);
+  const { loraPorts, inversions = [] } = options;
   const asked = loraPorts !== undefined
     ? "LoRA ports"
     : inversions.length > 0

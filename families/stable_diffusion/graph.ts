@@ -19,6 +19,7 @@ import { checkUnet } from "./_check_unet.ts";
 import { readLatentToRgb } from "../../parts/_latent_to_rgb.ts";
 import { modelControls } from "../_model_controls.ts";
 import { modelLoraFiles } from "../_model_loras.ts";
+import { modelPrecisions, type Precisions } from "../_precisions.ts";
 import { type Components, unetRoles } from "../components.ts";
 import type { OpenModelOptions } from "../open_options.ts";
 import { component, type GraphComponent } from "./_component.ts";
@@ -42,19 +43,20 @@ export async function openGraphModel(files: Components, options: OpenModelOption
     ...autoencoders(files, options),
   };
   const tokenizer = await files.tokenizer("tokenizer");
-  const { backend, dtype = "float32", loraPorts } = options;
+  const { backend, loraPorts } = options;
+  const precisions = modelPrecisions(files.name, options);
   const unetConfig = readUnetConfig(source.unets.get(BASE)!.config);
   const textConfig = readClipTextConfig(source.textEncoder.config);
   const loras = modelLoras({
     unet: (hook) => unet(unetConfig, hook === undefined ? {} : { hook }),
     textEncoder: (hook) => clipText(textConfig, hook === undefined ? {} : { hook }),
   }, { ports: loraPorts, open: modelLoraFiles(files), adapters: options.adapters });
-  const load = (weights: Weights) => (graph: Graph): Promise<Runner> =>
-    backend.load({ kind: "graph", graph, weights }, { dtype });
+  const load = (part: keyof Precisions, weights: Weights) => (graph: Graph): Promise<Runner> =>
+    backend.load({ kind: "graph", graph, weights }, { dtype: precisions[part] });
   /** Quantised first: what a LoRA changes then stays in half precision. */
   const adapt = (weights: Weights, target: LoraTarget) => {
     if (loras.weights === undefined) return weights;
-    return loras.weights(dtype === "int8" ? quantised(weights) : weights, target);
+    return loras.weights(precisions[target].weights === "int8" ? quantised(weights) : weights, target);
   };
   const { latentChannels, scale } = readAutoencoder(source.vae.config);
   const unets = new Map<string, ModelUnet>();
@@ -63,14 +65,16 @@ export async function openGraphModel(files: Components, options: OpenModelOption
     checkUnet(config, { name: source.name, latentChannels, textWidth: textConfig.hiddenSize });
     const part = new LazyPart(async (owned) => {
       const weights = owned.use(await component.weights());
-      return owned.use(graphUnet({ architecture: config, load: load(adapt(weights, "unet")), loras }));
+      return owned.use(
+        graphUnet({ architecture: config, load: load("unet", adapt(weights, "unet")), loras }),
+      );
     });
     unets.set(kind, { config, part });
   }
   const vaePart = ({ config, weights }: GraphComponent): LazyPart<Vae> => {
     const autoencoder = readAutoencoder(config);
     return new LazyPart<Vae>(async (owned) => {
-      const loadHalf = load(currentAttentionNames(owned.use(await weights())));
+      const loadHalf = load("vae", currentAttentionNames(owned.use(await weights())));
       return owned.use(autoencoderVae({
         ...autoencoder,
         loadEncoder: () => loadHalf(autoencoder.encoder()),

@@ -14,6 +14,7 @@ import { readUnetConfig } from "../../models/unet_config.ts";
 import { loadTokenizer } from "../../tokenizer/load_tokenizer.ts";
 import { wrap } from "../../parts/_ports.ts";
 import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "../_model_defaults.ts";
+import { refusePrecisions } from "../_precisions.ts";
 import { OnnxLoras } from "../_onnx_loras.ts";
 import { onnxTextEncoder } from "../../parts/onnx/_text_encoder.ts";
 import { onnxUnet, readUnetPorts } from "../../parts/onnx/_unet.ts";
@@ -93,10 +94,10 @@ function readSizes(files: Components): AutoencoderSizes {
 }
 
 /** Exported networks cannot be changed as ours can. */
-function refuseOptions({ name }: Components, { dtype, inversions, loraPorts }: OpenModelOptions): void {
-  const problem = dtype !== undefined && dtype !== "float32"
-    ? `in ${dtype}: it keeps the types that it was exported with. Choose a file with the option "variant"`
-    : inversions !== undefined && inversions.length > 0
+function refuseOptions({ name }: Components, options: OpenModelOptions): void {
+  refusePrecisions(name, "ONNX", options);
+  const { inversions, loraPorts } = options;
+  const problem = inversions !== undefined && inversions.length > 0
     ? `with embeddings: its table of tokens is part of the network`
     : loraPorts !== undefined
     ? `with LoRA ports: its layers are part of the network`
