@@ -31,7 +31,12 @@ const schedulers = ["Automatic", "Uniform", "Karras", "Exponential", "SGM Unifor
 export function a1111(server: ServerOptions): Hono<ServerEnv> {
   const { pipeline, jobs } = server;
   const { model } = pipeline;
-  const settings = { sd_model_checkpoint: model.name, CLIP_stop_at_last_layers: 1, randn_source: "CPU", sd_vae: "Automatic" };
+  const settings = {
+    sd_model_checkpoint: model.name,
+    CLIP_stop_at_last_layers: 1,
+    randn_source: "CPU",
+    sd_vae: "Automatic",
+  };
   const app = new Hono<ServerEnv>();
   for (const kind of ["txt2img", "img2img"] as const) app.post(`/${kind}`, (c) => generate(c, kind, server));
   for (const name of empty) app.get(`/${name}`, (c) => c.json([]));
@@ -43,17 +48,49 @@ export function a1111(server: ServerOptions): Hono<ServerEnv> {
       const other = Object.keys(asked).find((key) => given.get(key) !== asked[key]);
       if (other === undefined) return c.json(null);
       const state = JSON.stringify(given.get(other)) ?? "not known";
-      refuse(`The setting ${JSON.stringify(other.slice(0, 60))} stays as it is, ${state}: send it as override_settings.`);
+      refuse(
+        `The setting ${
+          JSON.stringify(other.slice(0, 60))
+        } stays as it is, ${state}: send it as override_settings.`,
+      );
     })
     .get("/samplers", (c) => c.json(samplersOf(server)))
-    .get("/schedulers", (c) => c.json(schedulers.map((label) => ({ name: label.toLowerCase(), label, aliases: null }))))
-    .get("/sd-models", (c) => c.json([{ title: model.name, model_name: model.name, hash: null, sha256: null, filename: model.name, config: null }]))
-    .get("/loras", async (c) => c.json((await server.loras.names()).map((name) => ({ name, alias: name, path: `${name}.safetensors`, metadata: {} }))))
+    .get(
+      "/schedulers",
+      (c) => c.json(schedulers.map((label) => ({ name: label.toLowerCase(), label, aliases: null }))),
+    )
+    .get(
+      "/sd-models",
+      (c) =>
+        c.json([{
+          title: model.name,
+          model_name: model.name,
+          hash: null,
+          sha256: null,
+          filename: model.name,
+          config: null,
+        }]),
+    )
+    .get(
+      "/loras",
+      async (c) =>
+        c.json(
+          (await server.loras.names()).map((name) => ({
+            name,
+            alias: name,
+            path: `${name}.safetensors`,
+            metadata: {},
+          })),
+        ),
+    )
     .get("/embeddings", (c) => c.json({ loaded: {}, skipped: {} }))
     .get("/scripts", (c) => c.json({ txt2img: [], img2img: [] }))
     .get("/cmd-flags", (c) => c.json({}))
     .get("/memory", (c) => c.json({ ram: memory(), cuda: { error: "there is no CUDA here" } }))
-    .get("/progress", async (c) => c.json(await progress(server, c.req.query("skip_current_image") === "true")))
+    .get(
+      "/progress",
+      async (c) => c.json(await progress(server, c.req.query("skip_current_image") === "true")),
+    )
     .post("/interrupt", (c) => c.json({ interrupted: jobs.interrupt(callerOf(c)) }))
     .post("/skip", (c) => c.json({ interrupted: jobs.interrupt(callerOf(c)) }))
     .post("/refresh-checkpoints", (c) => c.json(null))
@@ -70,8 +107,14 @@ export function a1111(server: ServerOptions): Hono<ServerEnv> {
 /** Those that the model's weights are for, each by its first name there. */
 function samplersOf({ pipeline }: ServerOptions) {
   return SAMPLERS
-    .filter(({ weights }) => weights === "any" || weights === "lcm" || weights === "tcd" || pipeline.model.unets.has(weights))
-    .map(({ name, aliases }) => ({ name: aliases[0]?.endsWith("Scheduler") ? name : aliases[0] ?? name, aliases: [name, ...aliases], options: {} }));
+    .filter(({ weights }) =>
+      weights === "any" || weights === "lcm" || weights === "tcd" || pipeline.model.unets.has(weights)
+    )
+    .map(({ name, aliases }) => ({
+      name: aliases[0]?.endsWith("Scheduler") ? name : aliases[0] ?? name,
+      aliases: [name, ...aliases],
+      options: {},
+    }));
 }
 
 function memory() {
@@ -79,13 +122,19 @@ function memory() {
   return { used: rss, heap: heapTotal };
 }
 
-async function generate(c: ServerContext, kind: "txt2img" | "img2img", server: ServerOptions): Promise<Response> {
+async function generate(
+  c: ServerContext,
+  kind: "txt2img" | "img2img",
+  server: ServerOptions,
+): Promise<Response> {
   const body = await jsonBody(c.req);
   const { options, loras, comments, sendImages } = await readA1111(body, kind, server);
   const job = { caller: callerOf(c), signal: c.req.raw.signal, options, loras };
   const { images, warnings, interrupted } = await server.jobs.run(c.var.place, job);
   const files = await Promise.all(images.map(fileOf));
-  const texts = await Promise.all(files.map(async (file) => (await readPictureText(file))["parameters"] ?? ""));
+  const texts = await Promise.all(
+    files.map(async (file) => (await readPictureText(file))["parameters"] ?? ""),
+  );
   const [first] = images.filter((image) => "parameters" in image).map(({ parameters }) => parameters);
   const said = [...comments, ...warnings, ...interrupted ? ["it was interrupted"] : []];
   const info = {

@@ -49,7 +49,8 @@ const schema = ({ limits }: ServerOptions) =>
 type Body = v.InferOutput<ReturnType<typeof schema>>;
 
 const nothing = (value: unknown): boolean =>
-  value === null || value === undefined || value === false || value === "" || value === 0 || value === "None" ||
+  value === null || value === undefined || value === false || value === "" || value === 0 ||
+  value === "None" ||
   Array.isArray(value) && value.length === 0;
 
 /** Parameters that are not followed, and the values with which they change no picture. */
@@ -91,7 +92,11 @@ const without = new RegExp(
 );
 
 /** @throws {HTTPException} 400, that names what is wrong or not followed. */
-export async function readA1111(body: unknown, kind: "txt2img" | "img2img", server: ServerOptions): Promise<A1111Job> {
+export async function readA1111(
+  body: unknown,
+  kind: "txt2img" | "img2img",
+  server: ServerOptions,
+): Promise<A1111Job> {
   const wanted = schema(server);
   const asked = readBody(wanted, body);
   const comments: string[] = [];
@@ -126,9 +131,14 @@ export async function readA1111(body: unknown, kind: "txt2img" | "img2img", serv
 function refuseOthers(asked: Body, known: ReadonlySet<string>): void {
   for (const [name, value] of Object.entries(asked)) {
     if (known.has(name) || without.test(name) || Object.hasOwn(masked, name)) continue;
-    if (!Object.hasOwn(neutral, name)) refuse(`The parameter ${JSON.stringify(name.slice(0, 60))} is not known.`, name);
+    if (!Object.hasOwn(neutral, name)) {
+      refuse(`The parameter ${JSON.stringify(name.slice(0, 60))} is not known.`, name);
+    }
     if (neutral[name]!(value)) continue;
-    refuse(`${name} is ${JSON.stringify(value)?.slice(0, 60)}, which this server does not do; leave it out.`, name);
+    refuse(
+      `${name} is ${JSON.stringify(value)?.slice(0, 60)}, which this server does not do; leave it out.`,
+      name,
+    );
   }
 }
 
@@ -136,7 +146,9 @@ function refuseOthers(asked: Body, known: ReadonlySet<string>): void {
 function refuseScript(name: string, script: unknown): void {
   const { args } = Object(script) as { args?: unknown };
   const isOff = nothing(args) || Array.isArray(args) && (args.length === 0 || args[0] === false);
-  if (!isOff) refuse(`The script ${JSON.stringify(name.slice(0, 60))} is not here; leave it out.`, "alwayson_scripts");
+  if (!isOff) {
+    refuse(`The script ${JSON.stringify(name.slice(0, 60))} is not here; leave it out.`, "alwayson_scripts");
+  }
 }
 
 function samplerOf(asked: Body, comments: string[]) {
@@ -148,7 +160,9 @@ function samplerOf(asked: Body, comments: string[]) {
     otherwise: "Automatic",
     ...typeof asked.scheduler === "string" && asked.scheduler !== "" && { spacing: asked.scheduler },
   });
-  if (options.sampler === undefined) refuse(`There is no sampler ${JSON.stringify(name.slice(0, 60))}.`, "sampler_name");
+  if (options.sampler === undefined) {
+    refuse(`There is no sampler ${JSON.stringify(name.slice(0, 60))}.`, "sampler_name");
+  }
   comments.push(...remarks.map(({ text }) => text));
   // There eta is DDIM's, and of an ancestral sampler the share of fresh noise, which is all of it here.
   const isAncestral = options.sampler.endsWith("ancestral");
@@ -165,8 +179,10 @@ function settingsOf(settings: Readonly<Record<string, unknown>>, server: ServerO
   const read: Record<string, (value: unknown) => object | undefined> = {
     sd_model_checkpoint: (value) => value === name || nothing(value) ? {} : undefined,
     sd_vae: (value) => nothing(value) || value === "Automatic" ? {} : undefined,
-    CLIP_stop_at_last_layers: (value) => Number.isInteger(value) && Number(value) >= 1 ? { clipSkip: Number(value) - 1 } : undefined,
-    randn_source: (value) => value === "CPU" ? { rng: "cpu" } : value === "NV" || value === "GPU" ? { rng: "cuda" } : undefined,
+    CLIP_stop_at_last_layers: (value) =>
+      Number.isInteger(value) && Number(value) >= 1 ? { clipSkip: Number(value) - 1 } : undefined,
+    randn_source: (value) =>
+      value === "CPU" ? { rng: "cpu" } : value === "NV" || value === "GPU" ? { rng: "cuda" } : undefined,
     eta_noise_seed_delta: (value) => nothing(value) ? {} : undefined,
     samples_format: (value) => value === "png" ? {} : undefined,
   };
@@ -174,7 +190,10 @@ function settingsOf(settings: Readonly<Record<string, unknown>>, server: ServerO
     const own = Object.hasOwn(read, key) ? read[key]!(value) : undefined;
     if (own !== undefined) return { ...options, ...own };
     const some = JSON.stringify({ [key.slice(0, 60)]: value }).slice(0, 120);
-    refuse(`The setting ${some} is not done here, expected one of ${Object.keys(read).join(", ")}.`, "override_settings");
+    refuse(
+      `The setting ${some} is not done here, expected one of ${Object.keys(read).join(", ")}.`,
+      "override_settings",
+    );
   }, {});
 }
 
@@ -182,15 +201,23 @@ async function picturesOf(asked: Body, size: { width: number; height: number }, 
   const [first] = asked.init_images ?? [];
   if (first === undefined) refuse("There is no picture, expected one in init_images.", "init_images");
   const mode = asked.resize_mode ?? 0;
-  if (mode > 1) refuse(`resize_mode is ${mode}, expected 0 (just resize) or 1 (crop and resize).`, "resize_mode");
+  if (mode > 1) {
+    refuse(`resize_mode is ${mode}, expected 0 (just resize) or 1 (crop and resize).`, "resize_mode");
+  }
   const fit = (image: Image) => resizeImage(image, { ...size, ...mode === 0 && { fit: "stretch" as const } });
   const image = fit(await pictureOf(fromBase64(first, "init_images"), "init_images"));
   const strength = asked.denoising_strength ?? 0.75;
   if (typeof asked.mask !== "string" || asked.mask === "") return { image, strength };
   for (const [name, isDone] of Object.entries(masked)) {
-    if (name in asked && !isDone(asked[name])) comments.push(`${name} ${JSON.stringify(asked[name])} was left out`);
+    if (name in asked && !isDone(asked[name])) {
+      comments.push(`${name} ${JSON.stringify(asked[name])} was left out`);
+    }
   }
   const mask = fit(await pictureOf(fromBase64(asked.mask, "mask"), "mask"));
   const inverted = asked.inpainting_mask_invert === 1;
-  return { image, strength, mask: inverted ? { ...mask, data: mask.data.map((value) => 255 - value) } : mask };
+  return {
+    image,
+    strength,
+    mask: inverted ? { ...mask, data: mask.data.map((value) => 255 - value) } : mask,
+  };
 }

@@ -39,7 +39,15 @@ export function createApp(server: ServerOptions): Hono<ServerEnv> {
   app.get("/health", (c) => c.json({ status: "ok", jobs: server.jobs.count }));
   app.route("/v1", openai(server));
   app.route("/sdapi/v1", a1111(server));
-  app.notFound((c) => c.json(errorBody(c, { status: 404, message: `There is nothing at ${c.req.method} ${c.req.path.slice(0, 100)}.` }), 404));
+  app.notFound((c) =>
+    c.json(
+      errorBody(c, {
+        status: 404,
+        message: `There is nothing at ${c.req.method} ${c.req.path.slice(0, 100)}.`,
+      }),
+      404,
+    )
+  );
   app.onError((error, c) => {
     const fault = faultOf(error);
     if (error instanceof BusyError) c.header("retry-after", String(error.retryAfter));

@@ -16,5 +16,7 @@ export async function fromForm(request: Request): Promise<Readonly<Record<string
     const name = key.replace(/\[\]$/, "");
     fields.set(name, [...fields.get(name) ?? [], value]);
   }
-  return Object.fromEntries([...fields].map(([name, values]) => [name, values.length > 1 ? values : values[0]]));
+  return Object.fromEntries(
+    [...fields].map(([name, values]) => [name, values.length > 1 ? values : values[0]]),
+  );
 }

@@ -37,7 +37,9 @@ export function guard({ hosts, origins, tokens }: GuardOptions): MiddlewareHandl
     const isForeign = origin !== undefined && URL.parse(origin)?.host !== host;
     if (isForeign && !origins.includes(origin) && !origins.includes("*")) {
       throw new HTTPException(403, {
-        message: `Pages of ${JSON.stringify(origin.slice(0, 100))} may not use this server (--cors lets them).`,
+        message: `Pages of ${
+          JSON.stringify(origin.slice(0, 100))
+        } may not use this server (--cors lets them).`,
       });
     }
     if (tokens.length > 0 && c.req.method !== "OPTIONS") {
@@ -45,7 +47,6 @@ export function guard({ hosts, origins, tokens }: GuardOptions): MiddlewareHandl
       if (!tokens.some((token) => same(token, shown))) {
         throw new HTTPException(401, {
           message: "The token is missing or wrong, expected it as a bearer token or as a password.",
-          res: undefined!,
         });
       }
     }

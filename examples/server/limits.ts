@@ -20,7 +20,13 @@ export interface Limits {
 }
 
 /** What a model on a CPU makes in minutes. */
-export const LIMITS: Limits = { body: 20_000_000, prompt: 10_000, steps: 150, count: 16, pixels: 1024 * 1024 };
+export const LIMITS: Limits = {
+  body: 20_000_000,
+  prompt: 10_000,
+  steps: 150,
+  count: 16,
+  pixels: 1024 * 1024,
+};
 
 /** @throws {HTTPException} 400, that names the parameter. */
 export function refuse(message: string, parameter?: string): never {

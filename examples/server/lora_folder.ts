@@ -20,8 +20,12 @@ export interface LoraFolder {
 export function loraFolder(folder?: string): LoraFolder {
   async function files(): Promise<ReadonlyMap<string, string>> {
     const entries = folder === undefined ? [] : await readdir(folder, { recursive: true });
-    const found = entries.map((entry) => entry.replaceAll("\\", "/")).filter((path) => path.endsWith(".safetensors"));
-    return new Map(found.sort().map((path) => [path.replace(/^.*\//, "").slice(0, -".safetensors".length), path]));
+    const found = entries.map((entry) => entry.replaceAll("\\", "/")).filter((path) =>
+      path.endsWith(".safetensors")
+    );
+    return new Map(
+      found.sort().map((path) => [path.replace(/^.*\//, "").slice(0, -".safetensors".length), path]),
+    );
   }
   return {
     names: async () => [...(await files()).keys()],

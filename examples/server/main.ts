@@ -1,7 +1,11 @@
-// Serves a model to clients of OpenAI's and of A1111's API: deno task serve --help
-import { createPipeline } from "../../mod.ts";
-import { createApp } from "./app.ts";
-import { Jobs } from "./jobs.ts";
-import { LIMITS } from "./limits.ts";
-import { loraFolder } from "./lora_folder.ts";
-import type { ServerOptions } from "./server_options.ts";
+// Serves a model to clients of OpenAI's image API and of A1111's: deno task serve --help
+import { VERSION } from "../../cli/_version.ts";
+import { runProgram } from "../../cli/program.ts";
+import { serveCommand } from "./serve.ts";
+
+try {
+  Deno.exit(await runProgram([serveCommand], VERSION, ["serve", ...Deno.args]));
+} catch (error) {
+  console.error((error as Error).message);
+  Deno.exit(1);
+}

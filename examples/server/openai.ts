@@ -33,7 +33,9 @@ const parametersOf = (server: ServerOptions) => ({
   background: oneOf("auto", "opaque"),
   moderation: oneOf("auto", "low"),
   user: maybe(v.string()),
-  stream: maybe(v.union([v.boolean(), v.pipe(v.picklist(["true", "false"]), v.transform((text) => text === "true"))])),
+  stream: maybe(
+    v.union([v.boolean(), v.pipe(v.picklist(["true", "false"]), v.transform((text) => text === "true"))]),
+  ),
   partial_images: maybe(whole(0, 3)),
   // Ours.
   seed: maybe(seed(0)),
@@ -78,7 +80,9 @@ export function openai(server: ServerOptions): Hono<ServerEnv> {
 }
 
 function unknownModel(names: readonly string[]) {
-  const message = `There is no such model here, expected ${names.map((name) => JSON.stringify(name)).join(" or ")}.`;
+  const message = `There is no such model here, expected ${
+    names.map((name) => JSON.stringify(name)).join(" or ")
+  }.`;
   return { error: { message, type: "invalid_request_error", param: "model", code: "model_not_found" } };
 }
 
@@ -86,7 +90,10 @@ function optionsOf(asked: Parameters, server: ServerOptions): JobRequest["option
   const { model } = server.pipeline;
   const names = [model.name, ...server.aliases];
   if (asked.model !== undefined && asked.model !== null && !names.includes(asked.model)) {
-    throw new HTTPException(404, { message: unknownModel(names).error.message, cause: { parameter: "model" } });
+    throw new HTTPException(404, {
+      message: unknownModel(names).error.message,
+      cause: { parameter: "model" },
+    });
   }
   const [width, height] = asked.size?.match(/\d+/g)?.map(Number) ?? [];
   checkSize(width ?? model.size, height ?? model.size, server.limits);
@@ -108,7 +115,10 @@ function optionsOf(asked: Parameters, server: ServerOptions): JobRequest["option
 function samplerOf(quality: NonNullable<Parameters["quality"]>, { pipeline }: ServerOptions) {
   const sampler = quality === "low" ? ufogen() : quality === "medium" ? progressiveDistillation() : undefined;
   if (sampler === undefined || pipeline.model.unets.has(sampler.needs!)) return sampler;
-  refuse(`The model has no weights for quality "${quality}" (${sampler.name}), expected "auto" or "high".`, "quality");
+  refuse(
+    `The model has no weights for quality "${quality}" (${sampler.name}), expected "auto" or "high".`,
+    "quality",
+  );
 }
 
 async function pictures(asked: Edit, server: ServerOptions): Promise<Partial<JobRequest["options"]>> {
@@ -117,12 +127,21 @@ async function pictures(asked: Edit, server: ServerOptions): Promise<Partial<Job
   const image = await pictureOf(file, "image");
   if (asked.size === undefined || asked.size === "auto") checkSize(image.width, image.height, server.limits);
   const marked = asked.mask ?? undefined;
-  const mask = await transparencyOf(marked === undefined ? file : await marked.bytes(), marked ? "mask" : "image");
+  const mask = await transparencyOf(
+    marked === undefined ? file : await marked.bytes(),
+    marked ? "mask" : "image",
+  );
   if (marked !== undefined && mask === undefined) {
-    refuse("The mask has no transparent part, expected a PNG that is transparent where the picture is to change.", "mask");
+    refuse(
+      "The mask has no transparent part, expected a PNG that is transparent where the picture is to change.",
+      "mask",
+    );
   }
   if (mask !== undefined && (mask.width !== image.width || mask.height !== image.height)) {
-    refuse(`The mask is ${mask.width} × ${mask.height}, expected ${image.width} × ${image.height} as the picture.`, "mask");
+    refuse(
+      `The mask is ${mask.width} × ${mask.height}, expected ${image.width} × ${image.height} as the picture.`,
+      "mask",
+    );
   }
   const [width = image.width, height = image.height] = asked.size?.match(/\d+/g)?.map(Number) ?? [];
   const fit = (picture: Image) => resizeImage(picture, { width, height });
@@ -141,7 +160,8 @@ async function answer(
   event: "image_generation" | "image_edit",
 ): Promise<Response> {
   const format = asked.output_format ?? "png";
-  const write = async (image: GeneratedImage | Image) => toBase64(await fileOf(image, format, asked.output_compression));
+  const write = async (image: GeneratedImage | Image) =>
+    toBase64(await fileOf(image, format, asked.output_compression));
   const job = { caller: callerOf(c), signal: c.req.raw.signal, options, loras: [] };
   const common = (image: Image | undefined) => ({
     background: "opaque",
@@ -163,7 +183,10 @@ async function answer(
   c.var.place.taken = true; // the answer begins before the job does
   return streamSSE(c, async (stream) => {
     const send = (type: string, fields: object) =>
-      stream.writeSSE({ event: `${event}.${type}`, data: JSON.stringify({ type: `${event}.${type}`, ...fields }) });
+      stream.writeSSE({
+        event: `${event}.${type}`,
+        data: JSON.stringify({ type: `${event}.${type}`, ...fields }),
+      });
     let sent = 0;
     const onStep = async (step: GenerationStep) => {
       const due = Math.floor((step.index + 1) * (partials + 1) / step.steps);
@@ -184,7 +207,11 @@ async function answer(
   });
 }
 
-async function fileOf(image: GeneratedImage | Image, format: ImageFormat, quality?: number | null): Promise<Uint8Array> {
+async function fileOf(
+  image: GeneratedImage | Image,
+  format: ImageFormat,
+  quality?: number | null,
+): Promise<Uint8Array> {
   const options = typeof quality === "number" ? { quality } : {};
   return "encode" in image ? await image.encode(format, options) : await encodeImage(image, format, options);
 }

@@ -27,7 +27,9 @@ export function fromBase64(text: string, parameter: string): Uint8Array {
 
 /** @throws {HTTPException} If the bytes are no PNG, JPEG or WebP, or too many pixels. */
 export async function pictureOf(bytes: Uint8Array, parameter: string): Promise<Image> {
-  return await decodeImage(bytes, { maxPixels: mostPixels }).catch((cause: Error) => refuse(cause.message, parameter));
+  return await decodeImage(bytes, { maxPixels: mostPixels }).catch((cause: Error) =>
+    refuse(cause.message, parameter)
+  );
 }
 
 /**

@@ -18,6 +18,7 @@ export async function jsonBody(request: { json(): Promise<unknown> }): Promise<u
 
 /** Checks a body. @throws {HTTPException} 400, that names the field, what it is, and what is expected. */
 export function readBody<T extends v.GenericSchema>(schema: T, body: unknown): v.InferOutput<T> {
+  if (Array.isArray(body)) refuse("The body is a list, expected an object.");
   const { success, output, issues } = v.safeParse(schema, body, { abortEarly: true });
   if (success) return output;
   const [issue] = issues;
@@ -25,8 +26,12 @@ export function readBody<T extends v.GenericSchema>(schema: T, body: unknown): v
   if (issue.type === "strict_object" && issue.expected === "never") {
     refuse(`The parameter ${JSON.stringify(path?.slice(0, 60))} is not known.`, path);
   }
+  if (issue.received === "undefined") refuse(`The parameter ${path} is missing.`, path);
   const received = issue.received.slice(0, 60);
-  refuse(`The parameter ${path ?? "body"} is ${received}, expected ${issue.expected ?? issue.message}.`, path);
+  refuse(
+    `The parameter ${path ?? "body"} is ${received}, expected ${issue.expected ?? issue.message}.`,
+    path,
+  );
 }
 
 /** A whole number of a range; text is read as one, as forms send it. */
