@@ -1,7 +1,7 @@
 /** What a file has for one module: its tensors, checked, and the changes that they are. */
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import { sizeOf } from "../core/tensor.ts";
-import { readFloat32 } from "../weights/convert.ts";
+import { readFloat32 } from "../weights/read_float.ts";
 import type { Weights } from "../weights/weights.ts";
 import type { AdapterSettings } from "./_lora_metadata.ts";
 import type { Place } from "./_lora_names.ts";

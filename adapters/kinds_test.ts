@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { type MemoryTensor, memoryWeights } from "../weights/memory.ts";
-import { readFloat32 } from "../weights/convert.ts";
+import { readFloat32 } from "../weights/read_float.ts";
 import { encodeSafetensors } from "../weights/write_safetensors.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import { filled, modules, pair, query, read } from "./_test_lora.ts";

@@ -4,10 +4,9 @@
  * @module
  */
 import { WeightsError } from "../core/errors.ts";
-import { readFloat32, toFloat16 } from "../weights/convert.ts";
+import { toFloat16 } from "../weights/convert.ts";
 import { type ComputedTensor, overrideWeights } from "../weights/override.ts";
-import { dequantised } from "../weights/quantise.ts";
-import { renameWeights } from "../weights/rename.ts";
+import { readFloat32 } from "../weights/read_float.ts";
 import type { Weights } from "../weights/weights.ts";
 import { activeLayers } from "./_active_layers.ts";
 import type { ActiveLora, LoraTarget } from "./lora.ts";
@@ -15,9 +14,9 @@ import { addChanges } from "./_matrices.ts";
 
 /**
  * A view of a network's weights with LoRAs merged: W + Σ scale · ΔW, computed when a tensor is read, so that there
- * is never a second copy of the model. Changed tensors are float32, or float16 where the model has 8 bits (they are
- * no longer quantised and lose their `.scale`); all others keep their type and their place on disk. Disposing the
- * view disposes `weights`.
+ * is never a second copy of the model. Changed tensors are float32, or float16 where the model has codes of few bits
+ * (they are no longer encoded); all others keep their type and their place on disk. Disposing the view disposes
+ * `weights`.
  *
  * @param target Which network these weights are of.
  * @throws {WeightsError} If a LoRA changes a weight that is not there.
@@ -30,21 +29,18 @@ import { addChanges } from "./_matrices.ts";
  * ```
  */
 export function mergeLora(weights: Weights, target: LoraTarget, loras: readonly ActiveLora[]): Weights {
-  const plain = dequantised(weights);
   const computed = new Map<string, ComputedTensor>();
-  const dropped = new Set<string>();
   const change = (key: string, add: (values: Float32Array) => void) => {
     const info = weights.info(key);
     if (info === undefined) {
       throw new WeightsError(`Cannot merge LoRA: it changes "${key}", but the model has no such weight.`);
     }
-    const narrow = info.dtype === "I8";
-    if (narrow) dropped.add(`${key}.scale`);
+    const narrow = info.encoding !== undefined;
     computed.set(key, {
       dtype: narrow ? "F16" : "F32",
       shape: info.shape,
       async read() {
-        const values = await readFloat32(plain, key);
+        const values = await readFloat32(weights, key);
         add(values);
         const { buffer, byteOffset, byteLength } = narrow ? toFloat16(values) : values;
         return new Uint8Array(buffer, byteOffset, byteLength);
@@ -61,11 +57,5 @@ export function mergeLora(weights: Weights, target: LoraTarget, loras: readonly 
       });
     }
   }
-  return overrideWeights(without(weights, dropped), computed);
-}
-
-function without(weights: Weights, dropped: ReadonlySet<string>): Weights {
-  if (dropped.size === 0) return weights;
-  const kept = [...weights.names()].filter((name) => !dropped.has(name));
-  return renameWeights(weights, new Map(kept.map((name) => [name, name])));
+  return overrideWeights(weights, computed);
 }

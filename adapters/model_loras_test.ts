@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { clipText } from "../models/clip_text.ts";
 import { unet } from "../models/unet.ts";
-import { readFloat32 } from "../weights/convert.ts";
+import { readFloat32 } from "../weights/read_float.ts";
 import { memoryWeights } from "../weights/memory.ts";
 import { encodeSafetensors } from "../weights/write_safetensors.ts";
 import { architecture, filled, pair, query, textConfig } from "./_test_lora.ts";

@@ -5,6 +5,7 @@ import type { Graph, WeightValue } from "../graph/graph.ts";
 import { type OperatorSupport, type Placement, type StoredType, writeOnnx } from "../graph/onnx.ts";
 import { castWeights } from "../weights/cast.ts";
 import { isFloat } from "../weights/dtype.ts";
+import { encodingParts } from "../weights/encoding.ts";
 import { dequantised, quantised } from "../weights/quantise.ts";
 import type { WeightDtype, WeightInfo, Weights } from "../weights/weights.ts";
 import type { GraphSource, LoadOptions } from "./backend.ts";
@@ -17,8 +18,14 @@ export interface BoundGraph extends GraphSource {
   readonly precision: Required<Precision>;
   /** The type of activations. */
   readonly compute: "float32" | "float16";
-  /** The tensors of the program: the graph's, and the scales of 8-bit ones. */
-  readonly keys: readonly string[];
+}
+
+/** A tensor that a program is given: a weight, its codes, or their scales. */
+export interface ProgramTensor extends Omit<WeightInfo, "encoding"> {
+  /** Its name among the tensors of the program. */
+  readonly name: string;
+  /** Its bytes, which are the reader's. */
+  read(): Promise<Uint8Array<ArrayBuffer>>;
 }
 
 /** Where a tensor's bytes are. */
@@ -44,30 +51,47 @@ export function bindGraph(
   backend: PrecisionClaim,
 ): BoundGraph {
   const { weights: asked, activations } = checkPrecision(dtype, graph.name, backend);
-  const eightBit = graph.weights.some(({ key }) => isEightBit(weights, key));
+  const eightBit = graph.weights.some(({ key }) => holds(weights.info(key)));
   const held = asked !== "stored" ? asked : eightBit ? "int8" : "float32";
+  const widened = dequantised(weights, { select: (_, info) => held !== "int8" || !holds(info) });
   // Weights that hold 8-bit tensors were made so on purpose: what is not 8-bit there (a merged LoRA) stays as it is.
-  const narrowed = eightBit ? weights : quantised(weights);
-  const view = held === "int8" ? narrowed : eightBit ? dequantised(weights) : weights;
+  const view = held === "int8" && !eightBit ? quantised(widened) : widened;
   checkWeights(graph, view);
-  const keys = graph.weights.flatMap(({ key }) => isEightBit(view, key) ? [key, scaleKey(key)] : [key]);
   const compute = activations === "float16" ? "float16" : "float32";
-  const precision = { weights: held, activations };
-  return { kind, graph, weights: view, precision, compute, keys: [...new Set(keys)] };
+  return { kind, graph, weights: view, precision: { weights: held, activations }, compute };
 }
 
-/** Writes the model; `locate` says where the bytes of a tensor are. */
+/**
+ * The tensors that a program is given: those that `keep` chooses as they are stored, other floating-point ones in the
+ * type that it computes in.
+ */
+export function programTensors(
+  { graph, weights, compute }: BoundGraph,
+  keep: (info: WeightInfo) => boolean = () => false,
+): ProgramTensor[] {
+  const wide = castWeights(weights, compute === "float16" ? "F16" : "F32");
+  return [...new Set(graph.weights.map(({ key }) => key))].flatMap((key) => {
+    const from = keep(weights.info(key)!) ? weights : wide;
+    const { encoding, ...info } = from.info(key)!;
+    const tensor = { name: key, ...info, read: () => from.read(key) };
+    return [
+      tensor,
+      ...[...encodingParts(encoding).values()].map((part) => ({ name: scaleKey(key), ...part })),
+    ];
+  });
+}
+
+/** Writes the model; `placements` say where the tensors of the program are. */
 export function writeProgram(
   { graph, weights, compute }: BoundGraph,
   support: OperatorSupport,
-  locate: (key: string, info: WeightInfo) => Location,
+  placements: ReadonlyMap<string, Placement>,
 ): Uint8Array {
-  const at = (key: string): Placement => {
-    const info = weights.info(key)!;
-    return { ...locate(key, info), type: storedTypes[info.dtype]! };
+  const place = ({ key }: WeightValue): Placement => {
+    const placement = placements.get(key)!;
+    if (weights.info(key)!.encoding === undefined) return placement;
+    return { ...placement, scale: placements.get(scaleKey(key))! };
   };
-  const place = ({ key }: WeightValue): Placement =>
-    isEightBit(weights, key) ? { ...at(key), scale: at(scaleKey(key)) } : at(key);
   return writeOnnx(graph, { place, support, compute });
 }
 
@@ -77,14 +101,16 @@ export function memoryProgram(
   support: OperatorSupport,
   dimensions?: Readonly<Record<string, number>>,
 ): Program {
-  const weights = castWeights(bound.weights, bound.compute === "float16" ? "F16" : "F32");
-  const locate = (location: string, { byteLength: length }: WeightInfo) => ({ location, offset: 0, length });
+  const tensors = programTensors(bound);
+  const placements = new Map(tensors.map(({ name, dtype, byteLength: length }) => {
+    return [name, { location: name, offset: 0, length, type: storedTypes[dtype]! }];
+  }));
   return {
     name: bound.graph.name,
-    model: writeProgram({ ...bound, weights }, support, locate),
+    model: writeProgram(bound, support, placements),
     dimensions: fixedDimensions(bound.graph, dimensions),
     async *files() {
-      for (const path of bound.keys) yield { path, data: await weights.read(path) };
+      for (const { name, read } of tensors) yield { path: name, data: await read() };
     },
   };
 }
@@ -119,9 +145,11 @@ function checkWeights(graph: Graph, weights: Weights): void {
     const info = weights.info(key);
     if (info === undefined) {
       missing.add(key);
-    } else if (!equal(info.shape, stored)) {
+    } else if (
+      !equal(info.shape, stored) && !equal(withoutLeadingOnes(info.shape), withoutLeadingOnes(stored))
+    ) {
       throw fail(`tensor "${key}" has shape [${info.shape}], expected [${stored}]`);
-    } else if (!isFloat(info.dtype) && !isEightBit(weights, key)) {
+    } else if (!isFloat(info.dtype) && info.encoding === undefined) {
       throw fail(
         `tensor "${key}" has the dtype ${info.dtype}, expected floating-point numbers, or I8 with a scale`,
       );
@@ -136,13 +164,20 @@ function checkWeights(graph: Graph, weights: Weights): void {
   );
 }
 
-/** See `weights/quantise.ts` for the layout. */
-function scaleKey(key: string): string {
-  return `${key}.scale`;
+/** Whether a program can hold an encoded tensor as it is: codes of 8 bits with a scale a row. Others are widened. */
+function holds(info: WeightInfo | undefined): boolean {
+  return info?.dtype === "I8" && info.encoding?.kind === "scaled" && info.encoding.axis === 0;
 }
 
-function isEightBit(weights: Weights, key: string): boolean {
-  return weights.info(key)?.dtype === "I8" && weights.info(scaleKey(key)) !== undefined;
+/** What the program calls the scales of a weight; `:` keeps it from meeting a weight's name. */
+function scaleKey(key: string): string {
+  return `${key}:scale`;
+}
+
+/** GGUF drops them. */
+function withoutLeadingOnes(shape: readonly number[]): readonly number[] {
+  const start = shape.findIndex((size) => size !== 1);
+  return start < 0 ? [] : shape.slice(start);
 }
 
 function equal(a: readonly number[], b: readonly number[]): boolean {

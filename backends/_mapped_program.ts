@@ -9,8 +9,8 @@
  */
 import { builtin } from "../core/platform.ts";
 import type { OperatorSupport } from "../graph/onnx.ts";
-import { castWeights } from "../weights/cast.ts";
-import { renameWeights } from "../weights/rename.ts";
+import { memoryWeights } from "../weights/memory.ts";
+import { overrideWeights } from "../weights/override.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import type { WeightInfo, Weights } from "../weights/weights.ts";
 import { writeSafetensors } from "../weights/write_safetensors.ts";
@@ -18,6 +18,8 @@ import {
   type BoundGraph,
   fixedDimensions,
   type Location,
+  type ProgramTensor,
+  programTensors,
   storedTypes,
   writeProgram,
 } from "./_graph_program.ts";
@@ -33,25 +35,19 @@ export interface MappedProgramOptions {
 
 /** Writes a mapped program. Rejects where files cannot be mapped or a scratch file cannot be written. */
 export async function mappedProgram(bound: BoundGraph, options: MappedProgramOptions): Promise<Program> {
-  const { graph, weights, compute, keys } = bound;
+  const { graph } = bound;
   const { root, locate } = fromRoot();
-  const homeless = keys.filter((key) => !isMappable(weights.info(key)!));
-  const scratch = await writeScratch(
-    castWeights(
-      renameWeights(weights, new Map(homeless.map((key) => [key, key]))),
-      compute === "float16" ? "F16" : "F32",
-    ),
-    options.scratchFolder,
-  );
-  const info = (key: string) => scratch?.info(key) ?? weights.info(key);
+  const tensors = programTensors(bound, isMappable);
+  const homeless = tensors.filter((tensor) => !isMappable(tensor));
+  const scratch = await writeScratch(homeless, options.scratchFolder);
   try {
+    const placements = new Map(tensors.map((tensor) => {
+      const info = scratch?.info(tensor.name) ?? tensor;
+      return [tensor.name, { ...locate(info), type: storedTypes[info.dtype]! }];
+    }));
     return {
       name: graph.name,
-      model: writeProgram(
-        { ...bound, weights: { ...weights, info } },
-        options.support,
-        (_, info) => locate(info),
-      ),
+      model: writeProgram(bound, options.support, placements),
       dimensions: fixedDimensions(graph, options.dimensions),
       folder: root,
       async *files() {},
@@ -63,15 +59,15 @@ export async function mappedProgram(bound: BoundGraph, options: MappedProgramOpt
   }
 }
 
-function isMappable({ dtype, file }: WeightInfo): boolean {
+function isMappable({ dtype, file }: Pick<WeightInfo, "dtype" | "file">): boolean {
   return file !== undefined && storedTypes[dtype] !== undefined;
 }
 
 /** The root of the file system, and the way from there to a tensor. */
-function fromRoot(): { root: string; locate: (info: WeightInfo) => Location } {
+function fromRoot(): { root: string; locate: (info: Pick<WeightInfo, "file">) => Location } {
   const { isAbsolute, parse, relative, resolve } = builtin("node:path");
   const { root } = parse(resolve("."));
-  const locate = ({ file }: WeightInfo) => {
+  const locate = ({ file }: Pick<WeightInfo, "file">) => {
     const { path, offset, length } = file!;
     const location = relative(root, resolve(path));
     if (isAbsolute(location)) throw new RangeError(`"${path}" is on another drive than "${root}"`);
@@ -80,9 +76,13 @@ function fromRoot(): { root: string; locate: (info: WeightInfo) => Location } {
   return { root, locate };
 }
 
-/** Writes weights to a file of their own; nothing when there are none. Disposing the result removes the file. */
-async function writeScratch(weights: Weights, parent: string | undefined): Promise<Weights | undefined> {
-  if ([...weights.names()].length === 0) return undefined;
+/** Writes tensors to a file of their own; nothing when there are none. Disposing the result removes the file. */
+async function writeScratch(
+  tensors: readonly ProgramTensor[],
+  parent: string | undefined,
+): Promise<Weights | undefined> {
+  if (tensors.length === 0) return undefined;
+  const weights = overrideWeights(memoryWeights({}), new Map(tensors.map((tensor) => [tensor.name, tensor])));
   const { mkdtemp, rm } = builtin("node:fs/promises");
   const { tmpdir } = builtin("node:os");
   const { join } = builtin("node:path");

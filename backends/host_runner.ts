@@ -8,8 +8,7 @@
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { Tensor, TensorData } from "../core/tensor.ts";
 import type { Graph, Operator } from "../graph/graph.ts";
-import { readFloat32 } from "../weights/convert.ts";
-import { dequantised } from "../weights/quantise.ts";
+import { readFloat32 } from "../weights/read_float.ts";
 import { bindGraph, fixedDimensions } from "./_graph_program.ts";
 import { fromPort, type PortTensor, toPort } from "./_port_tensor.ts";
 import { Queue } from "../core/queue.ts";
@@ -61,10 +60,8 @@ export async function readGraph(
         `${operators.join(", ")}.`,
     );
   }
-  const bound = dequantised(
-    bindGraph(source, dtype === undefined ? {} : { dtype }, { name: backend, precisions: HOST_PRECISIONS })
-      .weights,
-  );
+  const options = dtype === undefined ? {} : { dtype };
+  const { weights: bound } = bindGraph(source, options, { name: backend, precisions: HOST_PRECISIONS });
   const weights = new Map<string, Tensor>();
   for (const { name, key, shape } of graph.weights) {
     weights.set(name, { data: await readFloat32(bound, key), shape });

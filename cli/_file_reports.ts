@@ -5,6 +5,7 @@ import { openLoraFile } from "../adapters/open_lora_file.ts";
 import { sizeOf } from "../core/tensor.ts";
 import { isCheckpoint } from "../weights/checkpoint_config.ts";
 import { splitCheckpointParts } from "../weights/checkpoint.ts";
+import { storedBytes } from "../weights/encoding.ts";
 import { networkFile } from "../weights/network_file.ts";
 import type { Weights } from "../weights/weights.ts";
 
@@ -48,7 +49,7 @@ export function componentOf(component: string, kind: string, weights: Weights): 
     dtypes: [...new Set(infos.map(({ dtype }) => dtype))].sort(),
     tensors: infos.length,
     parameters: infos.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-    bytes: infos.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    bytes: infos.reduce((sum, info) => sum + storedBytes(info), 0),
   };
 }
 

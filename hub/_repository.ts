@@ -97,9 +97,10 @@ export class Repository {
     const { baseUrl, token, signal, patience } = this.#options;
     const url = new URL(path, `${baseUrl}/`);
     // A list's next page may be anywhere; the token is only for the hub.
-    const authorization = token !== undefined && token !== "" && url.href.startsWith(`${baseUrl}/`)
-      ? { authorization: `Bearer ${token}` }
-      : {};
+    const authorization: HeadersInit =
+      token !== undefined && token !== "" && url.href.startsWith(`${baseUrl}/`)
+        ? { authorization: `Bearer ${token}` }
+        : {};
     const late = new AbortController();
     const timer = setTimeout(() => late.abort(new Error(`no answer for ${patience} ms`)), patience);
     const response = await fetch(url, {

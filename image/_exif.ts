@@ -1,27 +1,12 @@
-/** The comment of a JPEG or WebP file, where image programs keep the parameters of a picture: EXIF's UserComment. */
+/** Writes the comment of a JPEG or WebP file, where image programs keep the parameters of a picture: EXIF's UserComment. */
 import type { ImageFormat } from "./_header.ts";
 import { withWebpExif } from "./_webp_chunks.ts";
 
 /** An APP1 segment of a JPEG file holds this much, in bytes. */
 const longestSegment = 0xffff - 2;
 
-/** How EXIF says what a comment is written in: eight bytes before it. */
+/** How EXIF says that a comment is in UTF-16: eight bytes before it. */
 const unicode = "UNICODE\0";
-const ascii = "ASCII\0\0\0";
-const unsaid = "\0".repeat(8);
-
-/** The comment of a JPEG or WebP file; `undefined` where there is none that can be read. */
-export async function readUserComment(bytes: Uint8Array): Promise<string | undefined> {
-  const { default: reader } = await import("exifreader");
-  let tag: unknown; // the library's types leave it open
-  try {
-    tag = reader.load(new Uint8Array(bytes).buffer, { expanded: true }).exif?.UserComment;
-  } catch {
-    return undefined; // no metadata, or damaged ones: the picture may be whole
-  }
-  const value = typeof tag === "object" && tag !== null && "value" in tag ? tag.value : undefined;
-  return Array.isArray(value) ? decodeComment(Uint8Array.from(value as number[])) : undefined;
-}
 
 /** The file with a comment in UTF-16, as A1111's web UI writes it. */
 export function withUserComment(
@@ -69,23 +54,6 @@ function exifOf(comment: Uint8Array): Uint8Array {
     Uint8Array.from(directory(0x9286, undefinedBytes, comment.length, first + 2 * length)),
     comment,
   );
-}
-
-function decodeComment(comment: Uint8Array): string | undefined {
-  const [code, text] = [String.fromCharCode(...comment.subarray(0, 8)), comment.subarray(8)];
-  if (code === unicode) return new TextDecoder(isLittleEndian(text) ? "utf-16le" : "utf-16be").decode(text);
-  if (code === ascii || code === unsaid) return new TextDecoder().decode(text).replace(/\0+$/, "");
-  return undefined;
-}
-
-/** Programs differ, and the order of the other tags says nothing: Latin letters have their zero first or last. */
-function isLittleEndian(text: Uint8Array): boolean {
-  if (text[0] === 0xff && text[1] === 0xfe) return true;
-  let zeros = 0;
-  for (let at = 0; at + 1 < text.length; at += 2) {
-    zeros += Number(text[at + 1] === 0) - Number(text[at] === 0);
-  }
-  return zeros > 0;
 }
 
 function utf16(text: string): Uint8Array {

@@ -30,8 +30,8 @@ const name = String.raw`[\p{L}\p{N}_][\p{L}\p{N}_ \-/]+`;
 const quoted = String.raw`"(?:\\.|[^\\"])*"`;
 
 /**
- * Writes the text: prompt, `Negative prompt: …`, and one line of settings, of which those with commas, colons
- * or line breaks are quoted as JSON. What this gives, {@linkcode parseParameters} reads back unchanged,
+ * Writes the text: prompt, `Negative prompt: …`, and one line of settings, of which those with commas, colons,
+ * brackets in front or line breaks are quoted as JSON. What this gives, {@linkcode parseParameters} reads back unchanged,
  * whatever the strings: prompts that the convention would bend are written a second time, quoted, as a
  * setting.
  *
@@ -82,7 +82,7 @@ export function formatParameters({ prompt, negativePrompt, settings }: Omit<Para
  * ```
  */
 export function parseParameters(text: string): Parameters {
-  const lines = text.trim().split("\n");
+  const lines = text.trim().split(/\r?\n/);
   const at = settingsLine(lines);
   const settings = at < 0 ? new Map<string, string>() : parseSettings(lines[at]!);
   const trimmed = lines.slice(0, at < 0 ? lines.length : at).map((line) => line.trim());
@@ -122,22 +122,52 @@ function join(prompt: string, negativePrompt: string, settings: Readonly<Record<
   return [prompt, ...negative, line].join("\n");
 }
 
+/** More objects and lists than this are not looked for in a line: each may be sought up to its end. */
+const mostLiterals = 16;
+
 /** `name: value, name: value`; what is neither is passed over up to the next comma. */
 function parseSettings(line: string): Map<string, string> {
-  const setting = new RegExp(String.raw`\s*(${name}):\s*(${quoted}|[^,]*)(?:,|$)`, "uy");
+  const setting = new RegExp(String.raw`\s*(${name}):\s*(${quoted}|[^,]*)(?:,|$)`, "duy");
   const settings = new Map<string, string>();
+  let literals = 0;
   for (let at = 0; at < line.length;) {
     setting.lastIndex = at;
     const match = setting.exec(line);
-    if (match !== null) settings.set(match[1]!, unquote(match[2]!));
-    const comma = line.indexOf(",", at);
-    at = match !== null ? setting.lastIndex : comma < 0 ? line.length : comma + 1;
+    if (match === null) {
+      const comma = line.indexOf(",", at);
+      at = comma < 0 ? line.length : comma + 1;
+      continue;
+    }
+    const [start] = match.indices![2]!;
+    const isLiteral = /[{[]/.test(line[start] ?? "") && literals++ < mostLiterals;
+    const end = isLiteral ? jsonEnd(line, start) : undefined;
+    settings.set(match[1]!, end === undefined ? unquote(match[2]!) : line.slice(start, end));
+    at = end === undefined ? setting.lastIndex : end + 1;
   }
   return settings;
 }
 
+/**
+ * Where an object or a list ends that some programs put there as it is, commas and all; `undefined` where there is none
+ * with a comma or the end of the line behind it.
+ */
+function jsonEnd(line: string, start: number): number | undefined {
+  const token = /"(?:\\.|[^\\"])*"|[{}[\]]/g;
+  token.lastIndex = start;
+  let depth = 0;
+  for (let match = token.exec(line); match !== null; match = token.exec(line)) {
+    if (match[0] === "{" || match[0] === "[") depth++;
+    else if (match[0] === "}" || match[0] === "]") depth--;
+    if (depth > 0) continue;
+    const [, rest] = line.slice(token.lastIndex).match(/^(\s*)(?:,|$)/) ?? [];
+    return rest === undefined ? undefined : token.lastIndex;
+  }
+  return undefined;
+}
+
 function quote(value: string): string {
-  return value === "" || /[,:\n"]/.test(value) || value !== value.trim() ? JSON.stringify(value) : value;
+  const isPlain = value !== "" && !/^[{[]|[,:\r\n"]/.test(value) && value === value.trim();
+  return isPlain ? value : JSON.stringify(value);
 }
 
 function unquote(value: string): string {

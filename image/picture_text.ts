@@ -4,12 +4,12 @@
  * @module
  */
 import { readHeader } from "./_header.ts";
-import { readUserComment } from "./_exif.ts";
+import { readEmbeddedTexts } from "./_embedded_text.ts";
 import { readPngText } from "./png_text.ts";
 
 /**
- * Reads the texts of a picture file: a PNG's by their keywords, the comment of a JPEG or WebP file as `parameters`,
- * which is what a PNG calls it.
+ * Reads the texts of a picture file: a PNG's by their keywords, and what a JPEG or WebP file has by those that a PNG has
+ * for the same: its comment as `parameters`, XMP as `XML:com.adobe.xmp`.
  *
  * @example
  * ```ts
@@ -24,6 +24,5 @@ import { readPngText } from "./png_text.ts";
 export async function readPictureText(bytes: Uint8Array): Promise<Record<string, string>> {
   const { format } = readHeader(bytes);
   if (format === "png") return await readPngText(bytes);
-  const comment = await readUserComment(bytes);
-  return comment === undefined ? {} : { parameters: comment };
+  return await readEmbeddedTexts(bytes, format);
 }

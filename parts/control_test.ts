@@ -7,7 +7,7 @@ import { controlPlugin, readControlPluginConfig } from "../models/control_plugin
 import { readUnetConfig, type UnetArchitecture } from "../models/unet_config.ts";
 import { maxAbsDifference, readJson } from "../tests/_fixtures.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
-import { readFloat32 } from "../weights/convert.ts";
+import { readFloat32 } from "../weights/read_float.ts";
 import { openControl } from "./control.ts";
 import { localFolder } from "../weights/model_folder.ts";
 

@@ -9,7 +9,7 @@ import { sizeOf, type Tensor } from "../core/tensor.ts";
 import type { Tokenizer } from "../core/tokenizer.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
 import { loadTokenizer } from "../tokenizer/load_tokenizer.ts";
-import { readFloat32 } from "../weights/convert.ts";
+import { readFloat32 } from "../weights/read_float.ts";
 import { overrideWeights } from "../weights/override.ts";
 import type { ByteSource } from "../weights/random_access.ts";
 import { openSafetensors } from "../weights/safetensors.ts";

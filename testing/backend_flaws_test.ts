@@ -80,7 +80,13 @@ const flaws: Readonly<Record<string, readonly [fails: string, create: () => Back
     "holds weights in 8 bits",
     () =>
       weights((w) => ({
-        read: async (name) => name.endsWith(".scale") ? ones(await w.read(name)) : await w.read(name),
+        info(name) {
+          const info = w.info(name);
+          if (info?.encoding?.kind !== "scaled") return info;
+          const { encoding } = info;
+          const read = async () => ones(await encoding.scale.read());
+          return { ...info, encoding: { ...encoding, scale: { ...encoding.scale, read } } };
+        },
       })),
   ],
   "takes any precision for float32": [

@@ -9,7 +9,7 @@ import { sinusoids } from "../models/sinusoids.ts";
 import { unet } from "../models/unet.ts";
 import { readUnetConfig } from "../models/unet_config.ts";
 import { backendChecks } from "../testing/backend.ts";
-import { readFloat32 } from "../weights/convert.ts";
+import { readFloat32 } from "../weights/read_float.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import type { Weights } from "../weights/weights.ts";
 

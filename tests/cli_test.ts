@@ -152,7 +152,10 @@ const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
     ["generate", "a", ...small, "--out", "no/such/folder/a.png"],
     /^Cannot write the picture to "no\/such\/folder\/a.png": no such file or directory\.\n$/,
   ],
-  [["generate", "a", ...small, "--image", "absent.png"], /Cannot read the picture "absent.png": no such file or directory\.\n$/],
+  [
+    ["generate", "a", ...small, "--image", "absent.png"],
+    /Cannot read the picture "absent.png": no such file or directory\.\n$/,
+  ],
   [["generate", "a", "--model", "absent"], /Cannot open the model "absent": there is no such folder/],
   [["generate", "a", ...small, "--control", "edges"], /1 --control with 0 --control-image/],
   [

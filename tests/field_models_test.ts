@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import type { GenerateOptions } from "../core/generate_options.ts";
 import { createPipeline, type CreatePipelineOptions, localFolder, memoryFolder } from "../mod.ts";
-import { readFloat32 } from "../weights/convert.ts";
+import { readFloat32 } from "../weights/read_float.ts";
 import { encodeSafetensors, memoryWeights, openSafetensors } from "../weights/mod.ts";
 import type { MemoryTensor } from "../weights/memory.ts";
 import { maxAbsDifference } from "./_fixtures.ts";

@@ -12,7 +12,7 @@ import {
   type TextualInversion,
 } from "../parts/textual_inversion.ts";
 import { tokenizerFiles } from "../layouts/_tokenizer_files.ts";
-import { readFloat32 } from "../weights/convert.ts";
+import { readFloat32 } from "../weights/read_float.ts";
 import { memoryWeights } from "../weights/memory.ts";
 import { encodeSafetensors } from "../weights/write_safetensors.ts";
 import { readFixture } from "./_fixtures.ts";

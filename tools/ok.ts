@@ -13,6 +13,8 @@ const steps: readonly (readonly string[])[] = [
   ["lint"],
   ["check", "."],
   ["run", "-R", "tools/import_direction.ts"],
+  ["run", "-A", "tools/documentation.ts"],
+  ["run", "-A", "tools/weaker_options.ts"],
   ["doc", "--lint", ...Object.values(exports)],
   ["publish", "--dry-run", "--allow-dirty"],
   ...process.argv.includes("--no-tests") ? [] : [["run", "-A", "tools/test.ts"]],

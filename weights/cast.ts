@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { readFloat16, readFloat32 } from "./convert.ts";
+import { readFloat16, readFloat32 } from "./read_float.ts";
 import { isFloat } from "./dtype.ts";
 import { overrideWeights } from "./override.ts";
 import type { Weights } from "./weights.ts";
 
 /**
  * A view of weights whose floating-point tensors are all of one type, converted when they are read; integers
- * stay. Tensors that have the type already keep their place on disk. Disposing the view disposes `weights`.
+ * and encoded tensors stay. Tensors that have the type already keep their place on disk. Disposing the view disposes `weights`.
  *
  * @param dtype The type wanted. Conversion to F16 rounds to nearest, halves to even.
  *
@@ -27,7 +27,7 @@ export function castWeights(weights: Weights, dtype: "F32" | "F16"): Weights {
   const read = dtype === "F32" ? readFloat32 : readFloat16;
   const converted = [...weights.names()].flatMap((name) => {
     const info = weights.info(name)!;
-    if (!isFloat(info.dtype) || info.dtype === dtype) return [];
+    if (info.encoding !== undefined || !isFloat(info.dtype) || info.dtype === dtype) return [];
     const computed = {
       dtype,
       shape: info.shape,

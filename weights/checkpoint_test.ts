@@ -4,7 +4,7 @@ import { castWeights } from "./cast.ts";
 import { type Checkpoint, openCheckpoint, splitCheckpoint } from "./checkpoint.ts";
 import { type CheckpointWeights, inferCheckpointConfig, isCheckpoint } from "./checkpoint_config.ts";
 import { unetNames } from "./checkpoint_map.ts";
-import { readFloat32 } from "./convert.ts";
+import { readFloat32 } from "./read_float.ts";
 import { memoryWeights } from "./memory.ts";
 import { openWeights } from "./open_weights.ts";
 import { renameWeights } from "./rename.ts";

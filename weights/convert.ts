@@ -7,9 +7,8 @@
  *
  * @module
  */
-import { missingTensor } from "./_missing.ts";
 import { elementSize } from "./dtype.ts";
-import type { WeightDtype, Weights } from "./weights.ts";
+import type { WeightDtype } from "./weights.ts";
 
 /**
  * Any elements to float32. Exact for all types of up to 24 significant bits; F64 and wide integers are
@@ -95,49 +94,6 @@ export function toFloat16(values: Float32Array): Uint16Array<ArrayBuffer> {
     result[i] = bits[i]! >>> 16 & 0x8000 | half;
   }
   return result;
-}
-
-/**
- * Reads a tensor as float32, whatever it is stored as.
- *
- * @throws {WeightsError} If there is no such tensor or it cannot be read.
- *
- * @example
- * ```ts
- * import { memoryWeights, readFloat32 } from "@mobile-diffusion/sdk/weights";
- *
- * const scale = { dtype: "F16", shape: [2], data: new Uint16Array([0x3c00, 0x4000]) } as const;
- * const weights = memoryWeights({ scale });
- * console.log(await readFloat32(weights, "scale")); // [ 1, 2 ]
- * ```
- */
-export async function readFloat32(weights: Weights, name: string): Promise<Float32Array<ArrayBuffer>> {
-  const info = weights.info(name);
-  if (info === undefined) throw missingTensor(name);
-  return toFloat32(await weights.read(name), info.dtype);
-}
-
-/**
- * Reads a tensor as the bits of float16, whatever it is stored as; see {@linkcode toFloat16} for the
- * rounding.
- *
- * @throws {WeightsError} If there is no such tensor or it cannot be read.
- *
- * @example
- * ```ts
- * import { memoryWeights, readFloat16 } from "@mobile-diffusion/sdk/weights";
- *
- * const weights = memoryWeights({ scale: { dtype: "F32", shape: [2], data: new Float32Array([1, 2]) } });
- * console.log(await readFloat16(weights, "scale")); // [ 0x3c00, 0x4000 ]
- * ```
- */
-export async function readFloat16(weights: Weights, name: string): Promise<Uint16Array<ArrayBuffer>> {
-  const info = weights.info(name);
-  if (info === undefined) throw missingTensor(name);
-  const bytes = await weights.read(name);
-  if (info.dtype !== "F16") return toFloat16(toFloat32(bytes, info.dtype));
-  const { buffer, byteOffset, length } = aligned(bytes, 2);
-  return new Uint16Array(buffer, byteOffset, length / 2);
 }
 
 /** The same bytes where a typed array of elements of that size may begin. */

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { bytesOf, onDisk, randomFloats, reference } from "../tests/weights_fixtures.ts";
 import { castWeights } from "./cast.ts";
-import { readFloat16, readFloat32, toFloat16, toFloat32 } from "./convert.ts";
+import { toFloat16, toFloat32 } from "./convert.ts";
 import { memoryWeights } from "./memory.ts";
+import { readFloat16, readFloat32 } from "./read_float.ts";
 import { openSafetensors } from "./safetensors.ts";
 
 /**

@@ -5,7 +5,7 @@
  */
 import { missingTensor } from "./_missing.ts";
 import { byteSize } from "./dtype.ts";
-import type { WeightDtype, Weights } from "./weights.ts";
+import type { WeightDtype, WeightEncoding, Weights } from "./weights.ts";
 
 /** A tensor in memory. */
 export interface MemoryTensor {
@@ -15,6 +15,8 @@ export interface MemoryTensor {
   readonly shape: readonly number[];
   /** The elements, row-major: a typed array of any kind. Only its bytes are looked at. */
   readonly data: ArrayBufferView;
+  /** What the elements stand for, where they are codes. */
+  readonly encoding?: WeightEncoding;
 }
 
 /**
@@ -47,7 +49,8 @@ export function memoryWeights(tensors: Readonly<Record<string, MemoryTensor>>): 
     info(name) {
       const tensor = held.get(name);
       if (tensor === undefined) return undefined;
-      return { dtype: tensor.dtype, shape: tensor.shape, byteLength: tensor.data.byteLength };
+      const { data, ...info } = tensor;
+      return { ...info, byteLength: data.byteLength };
     },
     // deno-lint-ignore require-await -- a missing tensor rejects, as with other weights
     async read(name) {

@@ -5,7 +5,7 @@
  */
 import { WeightsError } from "../core/errors.ts";
 import { byteSize } from "./dtype.ts";
-import type { WeightDtype, Weights } from "./weights.ts";
+import type { WeightDtype, WeightEncoding, Weights } from "./weights.ts";
 
 /** A tensor that is computed whenever it is read. */
 export interface ComputedTensor {
@@ -13,6 +13,8 @@ export interface ComputedTensor {
   readonly dtype: WeightDtype;
   /** Dimensions, outermost first. */
   readonly shape: readonly number[];
+  /** What the elements stand for, where they are codes. */
+  readonly encoding?: WeightEncoding;
   /** Computes the bytes, little-endian. They are the caller's to change. */
   read(): Promise<Uint8Array<ArrayBuffer>>;
 }
@@ -42,8 +44,8 @@ export function overrideWeights(weights: Weights, computed: ReadonlyMap<string, 
     info(name) {
       const tensor = computed.get(name);
       if (tensor === undefined) return weights.info(name);
-      const { dtype, shape } = tensor;
-      return { dtype, shape, byteLength: sizeInBytes(name, tensor) };
+      const { read: _, ...info } = tensor;
+      return { ...info, byteLength: sizeInBytes(name, tensor) };
     },
     async read(name) {
       const tensor = computed.get(name);

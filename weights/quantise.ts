@@ -6,24 +6,24 @@
  * symmetric, halves to even. The error is at most s / 2, and s / √12 in the mean square.
  *
  * In a file, a quantised tensor `NAME` is I8 of its usual shape, beside `NAME.scale`, F32 `[rows]`. The
- * metadata have `"quantisation": "int8-per-output-channel"`.
+ * metadata have `"quantisation": "int8-per-output-channel"`. A reader gives the two as one encoded tensor.
  *
  * @module
  */
 import { WeightsError } from "../core/errors.ts";
-import { readFloat32 } from "./convert.ts";
+import { readFloat32 } from "./read_float.ts";
 import { isFloat } from "./dtype.ts";
+import { storedBytes } from "./encoding.ts";
 import { openWeights } from "./open_weights.ts";
 import { type ComputedTensor, overrideWeights } from "./override.ts";
-import { renameWeights } from "./rename.ts";
 import type { WeightInfo, Weights } from "./weights.ts";
 import { writeSafetensors } from "./write_safetensors.ts";
 
-/** Options of {@linkcode quantised} and {@linkcode quantiseFile}. */
+/** Options of {@linkcode quantised}, {@linkcode dequantised} and {@linkcode quantiseFile}. */
 export interface QuantiseOptions {
   /**
-   * Whether a tensor of two or more dimensions becomes 8-bit.
-   * @default {worthQuantising}
+   * Whether a tensor changes: one of two or more dimensions that becomes 8-bit, or an encoded one that is widened.
+   * @default {worthQuantising, and all encoded ones}
    */
   readonly select?: (name: string, info: WeightInfo) => boolean;
 }
@@ -62,7 +62,7 @@ export function worthQuantising(name: string, { shape }: WeightInfo): boolean {
  * const weight = { dtype: "F32", shape: [1, 3], data: new Float32Array([-2.54, 1, 0.01]) } as const;
  * const small = quantised(memoryWeights({ weight }), { select: () => true });
  * console.log(new Int8Array((await small.read("weight")).buffer)); // [ -127, 50, 0 ]
- * console.log(small.info("weight.scale")); // { dtype: "F32", shape: [ 1 ], byteLength: 4 }
+ * console.log(small.info("weight")?.encoding?.kind); // "scaled"
  * ```
  */
 export function quantised(weights: Weights, { select = worthQuantising }: QuantiseOptions = {}): Weights {
@@ -70,57 +70,55 @@ export function quantised(weights: Weights, { select = worthQuantising }: Quanti
   for (const name of weights.names()) {
     const info = weights.info(name)!;
     const [rows = 0] = info.shape;
-    if (info.shape.length < 2 || !isFloat(info.dtype) || !select(name, info)) continue;
+    if (info.shape.length < 2 || info.encoding !== undefined || !isFloat(info.dtype)) continue;
+    if (!select(name, info)) continue;
     computed.set(name, {
       dtype: "I8",
       shape: info.shape,
+      encoding: {
+        kind: "scaled",
+        axis: 0,
+        scale: {
+          dtype: "F32",
+          shape: [rows],
+          byteLength: 4 * rows,
+          read: async () => new Uint8Array(scales(name, await readFloat32(weights, name), rows).buffer),
+        },
+      },
       async read() {
         const values = await readFloat32(weights, name);
         return new Uint8Array(divideRows(values, scales(name, values, rows)).buffer);
       },
-    });
-    computed.set(scaleName(name), {
-      dtype: "F32",
-      shape: [rows],
-      read: async () => new Uint8Array(scales(name, await readFloat32(weights, name), rows).buffer),
     });
   }
   return overrideWeights(weights, computed);
 }
 
 /**
- * A view of quantised weights as float32, without their scales; other tensors stay as they are. Disposing the
- * view disposes `weights`.
- *
- * @throws {WeightsError} When a tensor is read whose number of scales is not that of its rows.
+ * A view of weights without encodings, or with those alone that are not selected: what was stored as codes is float32,
+ * widened when it is read; other tensors stay as they are. Disposing the view disposes `weights`.
  *
  * @example
  * ```ts
- * import { dequantised, memoryWeights, readFloat32 } from "@mobile-diffusion/sdk/weights";
+ * import { dequantised, memoryWeights, quantised } from "@mobile-diffusion/sdk/weights";
  *
- * const weights = dequantised(memoryWeights({
- *   "weight": { dtype: "I8", shape: [2, 1], data: new Int8Array([127, -50]) },
- *   "weight.scale": { dtype: "F32", shape: [2], data: new Float32Array([0.5, 2]) },
- * }));
- * console.log(await readFloat32(weights, "weight")); // [ 63.5, -100 ]
+ * const weight = { dtype: "F32", shape: [1, 2], data: new Float32Array([-127, 50.2]) } as const;
+ * const small = quantised(memoryWeights({ weight }), { select: () => true });
+ * console.log(new Float32Array((await dequantised(small).read("weight")).buffer)); // [ -127, 50 ]
  * ```
  */
-export function dequantised(weights: Weights): Weights {
-  const names = [...weights.names()];
-  const isQuantised = (name: string) =>
-    weights.info(name)?.dtype === "I8" && weights.info(scaleName(name)) !== undefined;
-  const quantisedNames = names.filter(isQuantised);
-  const scaleNames = new Set(quantisedNames.map(scaleName));
-  const plain = renameWeights(
-    weights,
-    new Map(names.filter((name) => !scaleNames.has(name)).map((name) => [name, name])),
-  );
-  const computed = quantisedNames.map((name) => {
-    const { shape } = weights.info(name)!;
-    const read = async () => new Uint8Array((await readDequantised(weights, name)).buffer);
-    return [name, { dtype: "F32", shape, read }] as const;
+export function dequantised(
+  weights: Weights,
+  { select = () => true }: QuantiseOptions = {},
+): Weights {
+  const computed = [...weights.names()].flatMap((name) => {
+    const info = weights.info(name)!;
+    const { encoding, shape } = info;
+    if (encoding === undefined || !select(name, info)) return [];
+    const read = async () => new Uint8Array((await readFloat32(weights, name)).buffer);
+    return [[name, { dtype: "F32", shape, read }] as const];
   });
-  return overrideWeights(plain, new Map(computed));
+  return overrideWeights(weights, new Map(computed));
 }
 
 /**
@@ -148,20 +146,16 @@ export async function quantiseFile(
   await writeSafetensors(output, small, {
     metadata: { format: "pt", quantisation: "int8-per-output-channel" },
   });
-  const [before, after] = [[...weights.names()], [...small.names()]];
-  const size = (from: Weights, names: string[]) =>
-    names.reduce((sum, name) => sum + from.info(name)!.byteLength, 0);
-  const added = after.length - before.length;
+  const names = [...weights.names()];
+  const size = (from: Weights) => names.reduce((sum, name) => sum + storedBytes(from.info(name)!), 0);
+  const isNew = (name: string) => small.info(name)!.encoding !== weights.info(name)!.encoding;
+  const count = names.filter(isNew).length;
   return {
-    quantised: added,
-    kept: before.length - added,
-    bytesBefore: size(weights, before),
-    bytesAfter: size(small, after),
+    quantised: count,
+    kept: names.length - count,
+    bytesBefore: size(weights),
+    bytesAfter: size(small),
   };
-}
-
-function scaleName(name: string): string {
-  return `${name}.scale`;
 }
 
 /** The smallest scale that float32 holds to its full precision. */
@@ -195,20 +189,4 @@ function divideRows(values: Float32Array, scales: Float32Array): Int8Array<Array
     }
   });
   return result;
-}
-
-async function readDequantised(weights: Weights, name: string): Promise<Float32Array<ArrayBuffer>> {
-  const { shape: [rows = 0] } = weights.info(name)!;
-  const rowScales = await readFloat32(weights, scaleName(name));
-  if (rowScales.length !== rows) {
-    throw new WeightsError(
-      `Cannot read tensor "${name}": it has ${rowScales.length} scales, expected ${rows}.`,
-    );
-  }
-  const values = await readFloat32(weights, name);
-  const length = values.length / rows;
-  rowScales.forEach((scale, row) => {
-    for (let i = row * length; i < (row + 1) * length; i++) values[i]! *= scale;
-  });
-  return values;
 }

@@ -6,7 +6,8 @@
 import { WeightsError } from "../core/errors.ts";
 import { missingTensor } from "./_missing.ts";
 import { elementSize } from "./dtype.ts";
-import type { WeightDtype, WeightInfo, Weights } from "./weights.ts";
+import { readFloat32 } from "./read_float.ts";
+import type { WeightDtype, WeightInfo, WeightPart, Weights } from "./weights.ts";
 
 /**
  * Another way to see a tensor:
@@ -27,7 +28,8 @@ export interface TensorSource {
 /**
  * A view of weights under other names. Tensors that the map does not name are not in the view; nor are those
  * whose source does not exist, so that one map serves all variants of a layout. A renamed tensor keeps its
- * place on disk, unless it is transposed. Disposing the view disposes `weights`.
+ * place on disk, unless it is transposed; an encoded one keeps its encoding, unless it is transposed, when it is float32.
+ * Disposing the view disposes `weights`.
  *
  * @param map The source by the new name: a name, or a name and a way to see the tensor.
  * @throws {WeightsError} If a tensor cannot be seen in the way that the map asks for.
@@ -55,19 +57,19 @@ export function renameWeights(weights: Weights, map: ReadonlyMap<string, string 
       const tensor = tensors.get(name);
       if (tensor === undefined) throw missingTensor(name);
       const { source, info } = tensor;
+      if (source.as === "transposed" && weights.info(source.name)!.encoding !== undefined) {
+        return transpose(new Uint8Array((await readFloat32(weights, source.name)).buffer), "F32", info.shape);
+      }
       const bytes = await weights.read(source.name);
       if (source.as === "transposed") return transpose(bytes, info.dtype, info.shape);
-      if (typeof source.as === "object") {
-        return bytes.slice(source.as.part * info.byteLength, (source.as.part + 1) * info.byteLength);
-      }
-      return bytes;
+      return typeof source.as === "object" ? sliceOf(bytes, source.as) : bytes;
     },
     [Symbol.asyncDispose]: () => weights[Symbol.asyncDispose](),
   };
 }
 
 function describe(info: WeightInfo, { name, as }: TensorSource): WeightInfo {
-  const { dtype, shape, byteLength, file } = info;
+  const { dtype, shape, byteLength, encoding } = info;
   if (as === undefined) return info;
   if (as === "matrix") {
     const end = shape.findLastIndex((dimension) => dimension !== 1) + 1;
@@ -75,15 +77,41 @@ function describe(info: WeightInfo, { name, as }: TensorSource): WeightInfo {
   }
   if (as === "transposed") {
     if (shape.length !== 2) throw mismatch(name, shape, "a matrix");
-    return { dtype, shape: shape.toReversed(), byteLength };
+    const reversed = shape.toReversed();
+    return encoding === undefined
+      ? { dtype, shape: reversed, byteLength }
+      : { dtype: "F32", shape: reversed, byteLength: 4 * shape[0]! * shape[1]! };
   }
   const [rows = 0, ...rest] = shape;
   if (rows % as.of !== 0) throw mismatch(name, shape, `${as.of} equal parts`);
-  const length = byteLength / as.of;
-  const part = { dtype, shape: [rows / as.of, ...rest], byteLength: length };
-  return file === undefined
-    ? part
-    : { ...part, file: { ...file, offset: file.offset + as.part * length, length } };
+  const part = { ...rowsOf(info, as), shape: [rows / as.of, ...rest] };
+  if (encoding?.kind !== "scaled" || encoding.axis === undefined) return part;
+  const { scale } = encoding;
+  const read = async () => sliceOf(await scale.read(), as);
+  const scales: WeightPart = { ...scale, ...rowsOf(scale, as), shape: [rows / as.of], read };
+  return { ...part, encoding: { ...encoding, scale: scales } };
+}
+
+/** Size and place of one of several equal parts. */
+function rowsOf<T extends Pick<WeightInfo, "byteLength" | "file">>(
+  info: T,
+  { part, of }: { readonly part: number; readonly of: number },
+): T {
+  const length = info.byteLength / of;
+  const { file } = info;
+  return {
+    ...info,
+    byteLength: length,
+    ...file !== undefined && { file: { ...file, offset: file.offset + part * length, length } },
+  };
+}
+
+function sliceOf(
+  bytes: Uint8Array<ArrayBuffer>,
+  { part, of }: { readonly part: number; readonly of: number },
+): Uint8Array<ArrayBuffer> {
+  const length = bytes.length / of;
+  return bytes.slice(part * length, (part + 1) * length);
 }
 
 function mismatch(name: string, shape: readonly number[], wanted: string): WeightsError {

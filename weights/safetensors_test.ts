@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { open, writeFile } from "node:fs/promises";
 import { WeightsError } from "../core/errors.ts";
-import { readFloat32 } from "./convert.ts";
+import { readFloat32 } from "./read_float.ts";
 import { weightDtypes } from "./dtype.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { reference, safetensorsFile as file, temporaryFolder } from "../tests/weights_fixtures.ts";

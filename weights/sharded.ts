@@ -4,9 +4,11 @@
  * @module
  */
 import { WeightsError } from "../core/errors.ts";
+import { withEncodings } from "./_encoded_names.ts";
 import { missingTensor } from "./_missing.ts";
+import { openFile } from "./_safetensors_file.ts";
+import { HeaderProblem } from "./_safetensors_header.ts";
 import { openRandomAccess } from "./random_access.ts";
-import { openSafetensors } from "./safetensors.ts";
 import type { Weights } from "./weights.ts";
 import type { WeightsFolder } from "./weights_folder.ts";
 
@@ -75,16 +77,16 @@ export async function openShards(folder: WeightsFolder, index: string): Promise<
         throw damaged(folder, index, `tensor "${name}" is not in "${file}", where it should be`);
       }
     }
-    return joinWeights([...shards.values()]);
+    return withEncodings(joinWeights([...shards.values()])); // scales may be in another shard
   } catch (error) {
     await Promise.all([...shards.values()].map((shard) => shard[Symbol.asyncDispose]()));
-    throw error;
+    throw error instanceof HeaderProblem ? damaged(folder, index, error.message) : error;
   }
 }
 
 async function openShard(folder: WeightsFolder, file: string): Promise<Weights> {
   try {
-    return await openSafetensors(folder.source(file));
+    return await openFile(folder.source(file), (shard) => shard);
   } catch (cause) {
     if (!(cause instanceof WeightsError)) throw cause;
     throw new WeightsError(`Cannot open shard "${file}" of "${folder.name}". ${cause.message}`, { cause });

@@ -4,9 +4,11 @@
  * @module
  */
 import { WeightsError } from "../core/errors.ts";
+import { type FileTensor, fileTensors } from "./_encoded_names.ts";
 import { fileSystem } from "./_file_system.ts";
 import { elementSize } from "./dtype.ts";
-import type { WeightInfo, Weights } from "./weights.ts";
+
+import type { Weights } from "./weights.ts";
 
 /** Options of {@linkcode writeSafetensors} and {@linkcode encodeSafetensors}. */
 export interface WriteSafetensorsOptions {
@@ -44,7 +46,7 @@ export async function writeSafetensors(
     const file = await open(partial, "w");
     try {
       // Piece by piece: Bun's writeFile pads a file that it is given as an iterable.
-      for await (const chunk of chunks(weights, layout)) await writeAll(file, chunk);
+      for await (const chunk of chunks(layout)) await writeAll(file, chunk);
     } finally {
       await file.close();
     }
@@ -83,7 +85,7 @@ export async function encodeSafetensors(
   const layout = layOut(weights, options);
   const bytes = new Uint8Array(layout.size);
   let offset = 0;
-  for await (const chunk of chunks(weights, layout)) {
+  for await (const chunk of chunks(layout)) {
     bytes.set(chunk, offset);
     offset += chunk.length;
   }
@@ -94,19 +96,16 @@ interface Layout {
   /** Length prefix and JSON, padded so that the data begins at a multiple of 8. */
   readonly header: Uint8Array<ArrayBuffer>;
   /** Tensors in the order of their data. */
-  readonly tensors: readonly (readonly [name: string, info: WeightInfo])[];
+  readonly tensors: readonly FileTensor[];
   /** Size of the whole file in bytes. */
   readonly size: number;
 }
 
 function layOut(weights: Weights, { metadata = {} }: WriteSafetensorsOptions): Layout {
-  const tensors = [...weights.names()]
-    .map((name) => [name, weights.info(name)!] as const)
-    .sort(([a, { dtype: left }], [b, { dtype: right }]) =>
-      elementSize(right) - elementSize(left) || (a < b ? -1 : 1)
-    );
+  const tensors = [...fileTensors(weights)]
+    .sort((a, b) => elementSize(b.dtype) - elementSize(a.dtype) || (a.name < b.name ? -1 : 1));
   let end = 0;
-  const entries = tensors.map(([name, { dtype, shape, byteLength }]) => {
+  const entries = tensors.map(({ name, dtype, shape, byteLength }) => {
     const start = end;
     end += byteLength;
     return [name, { dtype, shape, data_offsets: [start, end] }] as const;
@@ -123,13 +122,10 @@ function layOut(weights: Weights, { metadata = {} }: WriteSafetensorsOptions): L
   return { header, tensors, size: header.length + end };
 }
 
-async function* chunks(
-  weights: Weights,
-  { header, tensors }: Layout,
-): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+async function* chunks({ header, tensors }: Layout): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   yield header;
-  for (const [name, { byteLength }] of tensors) {
-    const bytes = await weights.read(name);
+  for (const { name, byteLength, read } of tensors) {
+    const bytes = await read();
     if (bytes.length !== byteLength) {
       throw new WeightsError(
         `Cannot write tensor "${name}": it has ${bytes.length} bytes, expected ${byteLength}.`,

@@ -3,7 +3,7 @@ import { native } from "../../backends/native.ts";
 import { maxAbsDifference, readFixture } from "../../tests/_fixtures.ts";
 import { type Found, loadDetector } from "./detector.ts";
 import { readSheet } from "./scenes.ts";
-import { proportion, relations, type Request, sharpness, shows, spread } from "./score.ts";
+import { paired, proportion, relations, type Request, sharpness, shows, spread } from "./score.ts";
 
 Deno.test("the judge computes what PyTorch computes, and finds what was rendered", async () => {
   const io = await readFixture("../data/detector_io.safetensors");
@@ -92,4 +92,13 @@ Deno.test("the judge finds in the sheet's rendered pictures what their prompts a
     const other = requests[(i + 1) % requests.length]!;
     assert.ok(!shows(await detector.detect(pictures[i]!), other), `${other.prompt} in another's picture`);
   }
+});
+
+Deno.test("a paired difference is narrower than that of its shares where the runs agree", () => {
+  const these = Array.from({ length: 100 }, (_, i) => i % 2 === 0 || i < 10);
+  const those = these.map((right, i) => i < 4 ? !right : right);
+  const { difference, low, high } = paired(these, those);
+  assert.ok(Math.abs(difference - 0.04) < 1e-12);
+  assert.ok(low > 0 && high < 0.08, `${low}–${high}`);
+  assert.equal(paired(those, these).difference, -difference);
 });

@@ -1,17 +1,20 @@
 /**
- * `deno task eval [--prompts N] [--seeds N] [--with WORDS] [--backend NAME] [--regime SAMPLER] [--sampler NAME]
- * [--backgrounds] [--softmax] [--json]`:
+ * `deno task eval [--prompts N] [--seeds N] [--with WORDS] [--backend NAME] [--threads N] [--regime SAMPLER]
+ * [--sampler NAME,NAME,… | --sampler all] [--backgrounds] [--softmax] [--json]`:
  * generates from held-out prompts in every regime that the embedded model has weights for, or one, and scores the six
- * tags. `--sampler` scores any sampler at its default steps (ddpm: 250) beside DDIM from the same seeds.
+ * tags. `--sampler` scores samplers at their default steps (ddpm: 250) beside DDIM from the same seeds, `all` those that
+ * need no weights of their own; "paired" is the mean of tags less DDIM's. `--threads` are those of `native`: on a busy
+ * machine one costs least.
  * `--with "at night"` puts words behind every prompt; `--backgrounds` makes a row for each background so. `--softmax`
  * scores the base from before ReLU attention instead, whose weights are kept in `training/ablation`.
  */
 import type { Json } from "../../core/json.ts";
+import { native } from "../../backends/native.ts";
 import { backendByName, BACKENDS } from "../../cli/choices.ts";
 import { parseArguments } from "../../cli/program.ts";
 import { BASE } from "../../core/model.ts";
 import type { Sampler } from "../../core/sampler.ts";
-import { createSampler } from "../../samplers/mod.ts";
+import { createSampler, SAMPLERS } from "../../samplers/mod.ts";
 import { graphCost } from "../../graph/mod.ts";
 import { createPipeline, type Pipeline } from "../../mod.ts";
 import { readUnetConfig, unet } from "../../models/mod.ts";
@@ -24,12 +27,13 @@ import { calibrate } from "./calibration.ts";
 import { type Detector, loadDetector } from "./detector.ts";
 import { regimesOf } from "./regimes.ts";
 import { readOracleScenes, readRequests, TAGS } from "./scenes.ts";
-import { proportion, type Request, sharpness, shows, spread } from "./score.ts";
+import { paired, proportion, type Request, sharpness, shows, spread } from "./score.ts";
 
 const given = parseArguments(Deno.args, {
   prompts: { value: "number", text: "held-out prompts a tag", range: "1 or more", default: "80" },
   seeds: { value: "number", text: "pictures a prompt", range: "1 or more", default: "4" },
   backend: { value: "name", text: "what runs it", choices: BACKENDS, default: "native" },
+  threads: { value: "number", text: "threads of the native backend", range: "1 or more" },
   regime: { value: "sampler", text: "score one regime only", default: "all that there are weights for" },
   sampler: { value: "sampler", text: "score this one beside DDIM" },
   with: { value: "words", text: 'put words behind every prompt, as "at night"' },
@@ -47,10 +51,17 @@ const backgrounds = given.flag("backgrounds");
 if (words !== undefined && backgrounds) {
   refuse("Cannot score --with words and --backgrounds at once: expected one of the two.");
 }
-const backend = backendByName(given.text("backend") ?? "native");
+const threads = given.number("threads");
+const backend = threads === undefined
+  ? backendByName(given.text("backend") ?? "native")
+  : native({ threads });
 const folder = given.flag("softmax") ? await softmaxFolder() : await mini();
 
-const groups = Map.groupBy(await readRequests(), ({ tag, unseen }) => unseen ? `${tag} unseen` : tag);
+const named = given.text("sampler");
+const groups = Map.groupBy(
+  (await readRequests()).filter(({ unseen }) => named === undefined || !unseen),
+  ({ tag, unseen }) => unseen ? `${tag} unseen` : tag,
+);
 const scenes = await readOracleScenes();
 const oracleSharpness = mean(scenes.map(({ picture }) => sharpness(picture)));
 await using detector = await loadDetector(backend);
@@ -58,21 +69,25 @@ const model = { ...await openModelFolder(folder, { backend }), ...MINI_DEFAULTS 
 await using pipeline = await createPipeline({ model });
 const rows: Record<string, string | number>[] = [];
 const wanted = given.text("regime");
-const named = given.text("sampler");
 const regimes = named === undefined
   ? regimesOf(model).filter(({ name }) => wanted === undefined || name === wanted)
-  : [regimesOf(model)[0]!, createSampler(named, named === "ddpm" ? { steps: 250 } : {})];
+  : [regimesOf(model)[0]!, ...samplersCalled(named)];
 if (regimes.length === 0) {
   const known = regimesOf(model).map(({ name }) => name).join(", ");
   refuse(`Cannot score the regime "${wanted}": expected one of ${known}.`);
 }
+const baselines = new Map<string | undefined, readonly boolean[]>();
 for (const sampler of regimes) {
-  if (backgrounds) {
-    for (const [background, behind] of Object.entries(BACKGROUNDS)) {
-      rows.push({ background, ...await scoreRegime(pipeline, detector, sampler, behind) });
+  for (const [background, behind] of backgrounds ? Object.entries(BACKGROUNDS) : [[undefined, words]]) {
+    const { row, shown } = await scoreRegime(pipeline, detector, sampler, behind);
+    const baseline = baselines.get(behind);
+    if (baseline === undefined) baselines.set(behind, shown);
+    else if (named !== undefined) {
+      const { difference, low, high } = paired(shown, baseline);
+      row["paired"] = `${difference.toFixed(3)} (${low.toFixed(3)}–${high.toFixed(3)})`;
     }
-  } else {
-    rows.push(await scoreRegime(pipeline, detector, sampler, words));
+    rows.push({ ...background !== undefined && { background }, ...row });
+    if (named !== undefined) console.error(row["regime"], row["mean of tags"], row["paired"] ?? "");
   }
 }
 const calibration = await calibrate(detector, scenes);
@@ -81,6 +96,13 @@ else {
   console.table(rows);
   console.log("The judge itself, on 48 pictures of the renderer:");
   console.table(calibration);
+}
+
+/** Samplers by their names, or all that the base network is enough for. */
+function samplersCalled(names: string): Sampler[] {
+  const ordinary = SAMPLERS.filter(({ name, weights }) => weights === "any" && name !== "ddim");
+  return (names === "all" ? ordinary.map(({ name }) => name) : names.split(","))
+    .map((name) => createSampler(name, name === "ddpm" ? { steps: 250 } : {}));
 }
 
 function refuse(message: string): never {
@@ -93,12 +115,14 @@ async function scoreRegime(
   detector: Detector,
   sampler: Sampler,
   words: string | undefined,
-): Promise<Record<string, string | number>> {
+): Promise<{ row: Record<string, string | number>; shown: boolean[] }> {
   const row: Record<string, string | number> = { regime: `${sampler.name} ${sampler.steps}` };
   const [times, edges, seen, spreads]: number[][] = [[], [], [], []];
+  const shown: boolean[] = [];
   for (const [group, members] of groups) {
-    const { right, shown } = await scoreGroup(members.slice(0, perTag));
-    const { share, low, high } = proportion(right, shown);
+    const marks = await scoreGroup(members.slice(0, perTag));
+    shown.push(...marks);
+    const { share, low, high } = proportion(marks.filter((right) => right).length, marks.length);
     row[group] = `${share.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`;
     if (TAGS.includes(group)) seen!.push(share);
   }
@@ -110,10 +134,10 @@ async function scoreRegime(
   if (seeds > 1) row["apart, of 255"] = Math.round(mean(spreads!));
   row["evaluations"] = sampler.steps * (guided ? 2 : 1);
   row["ms an image"] = Math.round(mean(times!));
-  return { ...row, ...await costOf(kind) };
+  return { row: { ...row, ...await costOf(kind) }, shown };
 
-  async function scoreGroup(requests: readonly Request[]) {
-    let right = 0;
+  async function scoreGroup(requests: readonly Request[]): Promise<boolean[]> {
+    const marks: boolean[] = [];
     for (const [i, request] of requests.entries()) {
       const prompt = words === undefined ? request.prompt : `${request.prompt} ${words}`;
       const options = { prompt, sampler, seed: 1 + i * seeds, count: seeds }; // no noise twice
@@ -122,10 +146,10 @@ async function scoreRegime(
       if (seeds > 1) spreads!.push(spread(images));
       for (const image of images) {
         edges!.push(sharpness(image));
-        if (shows(await detector.detect(image), request)) right++;
+        marks.push(shows(await detector.detect(image), request));
       }
     }
-    return { right, shown: requests.length * seeds };
+    return marks;
   }
 }
 

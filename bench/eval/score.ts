@@ -50,6 +50,18 @@ export function proportion(successes: number, trials: number): { share: number; 
   return { share: p, low: Math.max(centre - half, 0), high: Math.min(centre + half, 1) };
 }
 
+/** Share of successes less another run's on the same prompts and seeds, with its 95 % interval over the pairs. */
+export function paired(
+  these: readonly boolean[],
+  those: readonly boolean[],
+): { difference: number; low: number; high: number } {
+  const gains = these.map((right, i) => Number(right) - Number(those[i]));
+  const difference = gains.reduce((sum, gain) => sum + gain, 0) / gains.length;
+  const squares = gains.reduce((sum, gain) => sum + (gain - difference) ** 2, 0);
+  const half = 1.96 * Math.sqrt(squares / (gains.length - 1) / gains.length);
+  return { difference, low: difference - half, high: difference + half };
+}
+
 /** How far pictures of one size are apart: root mean square over 255 levels, mean of all pairs. */
 export function spread(images: readonly Image[]): number {
   const distances = images.flatMap(({ data }, i) =>

@@ -33,26 +33,44 @@ export function seedOf(text: string | undefined): number | undefined {
   return seed <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(seed) : Number(seed % 2n ** 32n);
 }
 
-/** Prompts in the syntax that ComfyUI and SwarmUI read: `(word:1.2)` is a weight, and square brackets are text. */
+/**
+ * Prompts in the syntax that ComfyUI and SwarmUI read: `(word:1.2)` is a weight, and square brackets and AND are text.
+ *
+ * @param marked What of a prompt stands for something else than its letters, as `embedding:name`.
+ */
 export function commonPrompt(
   { prompt, negativePrompt }: { readonly prompt: string; readonly negativePrompt: string },
+  marked: RegExp,
 ): {
   readonly options: Pick<RequestOptions, "prompt" | "negativePrompt" | "promptSyntax">;
   readonly remarks: readonly Remark[];
 } {
   const weighted = /[()]/.test(prompt + negativePrompt);
-  const written = (text: string) => weighted ? text.replaceAll(/(?<!\\)([[\]])/g, "\\$1") : text;
+  // Words in capitals are the same to CLIP in small letters.
+  const written = (text: string) =>
+    weighted
+      ? text.replaceAll(/(?<!\\)([[\]])/g, "\\$1").replaceAll(
+        /\b(?:AND|BREAK)\b/g,
+        (word) => word.toLowerCase(),
+      )
+      : text;
+  const marks = [...`${prompt}\n${negativePrompt}`.matchAll(marked)].map(([mark]) => mark);
   return {
     options: {
       prompt: written(prompt),
       ...negativePrompt !== "" && { negativePrompt: written(negativePrompt) },
       promptSyntax: weighted ? "weighted" : "plain",
     },
-    remarks: weighted
-      ? [{
-        option: "promptSyntax",
-        text: "its writer applies weights of words in another way than is done here",
-      }]
-      : [],
+    remarks: [
+      ...weighted
+        ? [{
+          option: "promptSyntax",
+          text: "its writer applies weights of words in another way than is done here",
+        }]
+        : [],
+      ...marks.length === 0
+        ? []
+        : [{ text: `its prompt's ${JSON.stringify(marks.join(", "))} is taken as text` }],
+    ],
   };
 }

@@ -137,15 +137,16 @@ export function claimedSampler(
   return { options: { sampler, ...Object.keys(samplerOptions).length > 0 && { samplerOptions } }, remarks };
 }
 
-/** A spacing named behind the sampler, as "DPM++ 2M Karras", until A1111's version 1.9 and in stable-diffusion.cpp. */
+/** A spacing named behind the sampler, as "DPM++ 2M Karras" until A1111's version 1.9, or "dpmpp_2m_karras". */
 function withoutSuffix(
   { table, name, spacing }: SamplerClaim,
 ): { readonly name: string; readonly spacing?: string } {
   const known = (candidate: string) => lookUp(table, candidate.toLowerCase()) !== undefined;
   if (spacing !== undefined) return { name, spacing };
-  for (let at = name.lastIndexOf(" "); at > 0 && !known(name); at = name.lastIndexOf(" ", at - 1)) {
-    const [head, tail] = [name.slice(0, at), name.slice(at + 1)];
-    if (known(head)) return { name: head, spacing: tail };
+  if (known(name)) return { name };
+  for (const { index } of [...name.matchAll(/[ _]/g)].reverse()) {
+    const head = name.slice(0, index);
+    if (known(head)) return { name: head, spacing: name.slice(index + 1) };
   }
   return { name };
 }

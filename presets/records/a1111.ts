@@ -5,13 +5,20 @@
  */
 import type { PromptSyntax } from "../../core/parts.ts";
 import { parseParameters } from "../../image/mod.ts";
-import { A1111_SAMPLERS, claimedSampler, takes } from "./_samplers.ts";
+import { seedOf } from "./_json_texts.ts";
+import { A1111_SAMPLERS, claimedSampler, COMFYUI_SAMPLERS, takes } from "./_samplers.ts";
 import { optional, Settings } from "./_settings.ts";
 import { type Dialect, type PictureRequest, type Remark, unreadable } from "./request.ts";
 
 /** Settings that say who made a picture, and from which files, and change nothing. */
 const beside =
   /^(?:Version|User|Model hash|VAE hash|Lora hashes|Hashes|Batch size|Batch pos|Batch index|Distilled CFG Scale|Created Date)$/;
+
+/** A1111's text by a node of ComfyUI: samplers by the names of either, and noise from the CPU. */
+const comfyui = "ComfyUI";
+
+/** Settings of a second pass at a larger size; before 2023 the first one's size was said instead. */
+const secondPass = /^(?:Hires |First pass size$)/;
 
 /** Settings that only pictures made from another picture have. */
 const fromPicture =
@@ -32,14 +39,14 @@ function readA1111(text: string): PictureRequest {
   const given = new Settings(settings);
   const version = given.text("Version");
   const steps = given.number("Steps");
-  const [guidance, seed, size] = [given.number("CFG scale"), given.number("Seed"), given.size("Size")];
-  const spacing = given.text("Schedule type");
+  const [guidance, size] = [given.number("CFG scale"), sizeOf(given)];
+  const spacing = given.text("Schedule type") ?? given.text("Scheduler");
   const name = given.text("Sampler");
   const model = given.text("Model");
   const strength = given.number("Denoising strength");
   const layers = given.number("Clip skip"); // there 1 is the last layer
   const claimed = name === undefined ? undefined : claimedSampler({
-    table: A1111_SAMPLERS,
+    table: version === comfyui ? { ...A1111_SAMPLERS, ...COMFYUI_SAMPLERS } : A1111_SAMPLERS,
     name,
     steps: steps ?? 20,
     ...optional("spacing", spacing),
@@ -48,7 +55,7 @@ function readA1111(text: string): PictureRequest {
   const eta = etaOf(given, sampler);
   const emphasis = given.text("Emphasis");
   const remarks: Remark[] = [
-    ...modelRemarks(model),
+    ...model === undefined ? namelessModel(given.text("Model hash")) : modelRemarks(model),
     ...claimed?.remarks ?? [],
     ...etaRemarks(eta, sampler),
     ...emphasis === undefined || syntaxes.has(emphasis) ? [] : [{
@@ -60,7 +67,19 @@ function readA1111(text: string): PictureRequest {
   if (vae !== undefined && !/^(?:None|Automatic)$/.test(vae)) {
     remarks.push({ option: "vae", text: `it was decoded with the VAE ${JSON.stringify(vae)}` });
   }
-  const rng = sourceOf(given.text("RNG"), remarks);
+  const modules = given.matching(/^Module \d+$/); // Forge's VAE and text encoders
+  if (modules.length > 0) {
+    remarks.push({
+      option: "vae",
+      text: `parts of its model came from ${JSON.stringify(modules.join(", "))}`,
+    });
+  }
+  const controls = given.matching(/^ControlNet(?: |$)/);
+  if (controls.length > 0) {
+    remarks.push({ option: "control", text: `it was steered by ${JSON.stringify(controls.join(", "))}` });
+  }
+  const rng = version === comfyui ? "cpu" : sourceOf(given.text("RNG"), remarks);
+  const seed = a1111Seed(given.text("Seed"), rng, remarks);
   const started = strengthOf(given, strength, remarks);
   given.matching(beside);
   remarks.push(...leftRemarks(given));
@@ -105,6 +124,33 @@ function etaRemarks(eta: number | undefined, sampler: string | undefined): Remar
     : [{ option: "eta", text: `its eta of ${eta} is not used: ${sampler} has none` }];
 }
 
+/** The first pass' size, where a second one is left out. */
+function sizeOf(given: Settings): { readonly width?: number; readonly height?: number } {
+  const size = given.size("Size");
+  const first = given.peek("First pass size");
+  // 0x0 left the choice to the program.
+  return first === undefined || /^0x0$/.test(first) ? size : new Settings({ first }).size("first");
+}
+
+/** Seeds of more bits than a number holds come from programs that give them to PyTorch, whose CPU generator takes 32. */
+function a1111Seed(text: string | undefined, rng: string | undefined, remarks: Remark[]): number | undefined {
+  const seed = seedOf(text?.trim());
+  if (seed !== undefined && String(seed) !== text?.trim().replace(/^0+(?=\d)/, "") && rng !== "cpu") {
+    remarks.push({
+      option: "rng",
+      text: `its seed ${text} stands for ${seed} on a CPU, and for another elsewhere`,
+    });
+  }
+  return seed;
+}
+
+/** Where only a hash says which file it was, or nothing does. */
+function namelessModel(hash: string | undefined): Remark[] {
+  if (hash === undefined) return [{ option: "model", text: "it does not say with which model it was made" }];
+  const text = `it was made with the model whose hash is ${JSON.stringify(hash)}`;
+  return [{ option: "model", needed: true, text }];
+}
+
 /** The file that a user must name. */
 export function modelRemarks(model: string | undefined): Remark[] {
   if (model === undefined) return [];
@@ -131,13 +177,9 @@ function strengthOf(
   strength: number | undefined,
   remarks: Remark[],
 ): { readonly strength?: number } {
-  const hires = given.matching(/^Hires /);
+  const hires = secondPassRemarks(given);
   if (hires.length > 0) {
-    remarks.push({
-      text: `its second pass at a larger size is not made (${
-        JSON.stringify(hires.join(", "))
-      }), the picture is its first`,
-    });
+    remarks.push(...hires);
     return {};
   }
   const marks = given.matching(fromPicture);
@@ -158,6 +200,14 @@ function strengthOf(
     });
   }
   return optional("strength", strength);
+}
+
+/** What it says of a second pass. */
+export function secondPassRemarks(given: Settings): Remark[] {
+  const hires = given.matching(secondPass);
+  if (hires.length === 0) return [];
+  const quoted = JSON.stringify(hires.join(", "));
+  return [{ text: `its second pass at a larger size is not made (${quoted}), the picture is its first` }];
 }
 
 function leftRemarks(given: Settings): Remark[] {

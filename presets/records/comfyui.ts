@@ -58,7 +58,15 @@ function readGraph(graph: Graph): PictureRequest {
     steps,
     ...optional("spacing", sampler.text("scheduler")),
   });
-  const texts = commonPrompt({ prompt: positive.text, negativePrompt: negative.text });
+  const texts = commonPrompt(
+    { prompt: positive.text, negativePrompt: negative.text },
+    /\bembedding:[^\s,()]+/g,
+  );
+  const seed = seedOf(sampler.text("seed"));
+  const guidance = sampler.number("cfg");
+  const [width, height] = [size.number("width"), size.number("height")];
+  const count = size.number("batch_size") ?? 1;
+  const left = [...sampler.rest(), ...size.rest()];
   const remarks: Remark[] = [
     ...modelRemarks(model),
     ...claimed.remarks,
@@ -66,17 +74,19 @@ function readGraph(graph: Graph): PictureRequest {
     ...denoise === 1
       ? []
       : [{ text: `its denoise of ${denoise} is not used: the run starts from noise alone` }],
+    ...count === 1 ? [] : [{
+      text: `it was one of ${count} of a batch, which share a seed: the first is made, whichever it was`,
+    }],
+    ...left.length === 0 ? [] : [{ text: `not used: ${JSON.stringify(left.join(", "))}` }],
     ...positive.layers === negative.layers ? [] : [{ text: "its negative prompt's clip skip is not used" }],
   ];
-  const seed = seedOf(sampler.text("seed"));
-  const [width, height] = [size.number("width"), size.number("height")];
   return {
     writer: comfyui.name,
     options: {
       ...texts.options,
       ...claimed.options,
       steps,
-      ...optional("guidance", sampler.number("cfg")),
+      ...optional("guidance", guidance),
       ...optional("seed", seed),
       ...optional("width", width),
       ...optional("height", height),

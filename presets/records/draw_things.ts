@@ -7,16 +7,15 @@ import { A1111_SAMPLERS, claimedSampler } from "./_samplers.ts";
 import { parseObject, seedOf } from "./_json_texts.ts";
 import { modelRemarks } from "./a1111.ts";
 import { optional, Settings } from "./_settings.ts";
+import { unescaped, XMP } from "./_xmp.ts";
 import { type Dialect, type Remark, unreadable } from "./request.ts";
-
-const xmp = "XML:com.adobe.xmp";
 
 /** XMP whose tool is Draw Things. */
 export const drawThings: Dialect = {
   name: "Draw Things",
-  recognises: (texts) => /Draw Things/.test(texts[xmp] ?? ""),
+  recognises: (texts) => /Draw Things/.test(texts[XMP] ?? ""),
   read(texts) {
-    const [, comment] = texts[xmp]!.match(/<exif:UserComment>[^]*?<rdf:li[^>]*>([^<]*)<\/rdf:li>/) ?? [];
+    const [, comment] = texts[XMP]!.match(/<exif:UserComment>[^]*?<rdf:li[^>]*>([^<]*)<\/rdf:li>/) ?? [];
     if (comment === undefined) throw unreadable("Draw Things left no settings in it", "its comment");
     const given = new Settings(parseObject(unescaped(comment), "Draw Things' text"));
     const steps = given.number("steps");
@@ -49,16 +48,3 @@ export const drawThings: Dialect = {
     return { writer: drawThings.name, options, remarks, ...optional("model", model) };
   },
 };
-
-/** XML's five entities, and characters by number. */
-function unescaped(text: string): string {
-  const named: Readonly<Record<string, string>> = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'" };
-  return text.replaceAll(
-    /&(?:(amp|lt|gt|quot|apos)|#x([\da-f]{1,6})|#(\d{1,7}));/gi,
-    (whole, name, hex, decimal) => {
-      if (name !== undefined) return named[name.toLowerCase()]!;
-      const code = hex === undefined ? Number(decimal) : parseInt(hex, 16);
-      return code <= 0x10ffff ? String.fromCodePoint(code) : whole;
-    },
-  );
-}

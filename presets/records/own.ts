@@ -20,12 +20,14 @@ import {
 /** What stands under "Version". */
 export const VERSION = "Mobile Diffusion SDK";
 
-/** A1111's text with our version, or, from before there was one, with one of our samplers as only we spell them. */
+/** A1111's text with our version, or, from before there was one, with a backend and one of our samplers. */
 export const own: Dialect = {
   name: VERSION,
   recognises({ parameters }) {
-    const { Version: version, Sampler: sampler } = parseParameters(parameters ?? "").settings;
-    return version === undefined ? SAMPLERS.some(({ name }) => name === sampler) : version === VERSION;
+    const { Version: version, Sampler: sampler, Backend: backend } =
+      parseParameters(parameters ?? "").settings;
+    if (version !== undefined) return version === VERSION;
+    return backend !== undefined && SAMPLERS.some(({ name }) => name === sampler);
   },
   read: ({ parameters = "" }) => readOwn(parameters),
 };

@@ -48,5 +48,8 @@ export async function readPictureRequest(file: Uint8Array): Promise<PictureReque
   const state = found.length === 0
     ? "it has no text"
     : `it has the texts ${JSON.stringify(found.join(", "))} alone`;
-  throw unreadable(state, 'a "parameters" text, as pictures made here or by A1111 have');
+  throw unreadable(
+    state,
+    'the text of a program that is known, as "parameters" of pictures made here or by A1111',
+  );
 }

@@ -137,6 +137,69 @@ Deno.test("A1111: text without settings is no prompt, nor is what stands behind 
   assert.equal(forge.writer, "Forge");
 });
 
+Deno.test("A1111: where it does not say its model, that is said", async () => {
+  const begin = "Steps: 4, Sampler: Euler, Seed: 1";
+  const needs = async (settings: string) =>
+    (await parameters(settings)).remarks.filter(({ option }) => option === "model")
+      .map(({ needed, text }) => [needed, text]);
+  assert.deepEqual(await needs(begin), [[undefined, "it does not say with which model it was made"]]);
+  assert.deepEqual(await needs(`${begin}, Model hash: 0011aabb`), [
+    [true, 'it was made with the model whose hash is "0011aabb"'],
+  ]);
+});
+
+Deno.test("A1111: the first pass' size of old pictures, modules of Forge, controls, seeds of 64 bits", async () => {
+  const old = await parameters(
+    "Steps: 4, Sampler: Euler, Seed: 1, Size: 1024x1024, Denoising strength: 0.7, First pass size: 512x768",
+  );
+  const { width, height, strength } = old.options;
+  assert.deepEqual([width, height, strength], [512, 768, undefined]);
+  assert.match(said(old), /second pass.*First pass size: 512x768/);
+  const forge = await parameters(
+    'Steps: 4, Sampler: Euler, Seed: 1, Module 1: vae-ft-mse, ControlNet 0: "Module: canny, Model: c, Weight: 1", ' +
+      "Version: f2.0.1v1.10.1",
+  );
+  assert.deepEqual(
+    forge.remarks.filter(({ option }) => option === "vae" || option === "control").map(({ text }) => text),
+    [
+      'parts of its model came from "Module 1: vae-ft-mse"',
+      'it was steered by "ControlNet 0: Module: canny, Model: c, Weight: 1"',
+    ],
+  );
+  const seed = "Steps: 4, Sampler: Euler, Seed: 18446744073709551615";
+  const onCpu = await parameters(`${seed}, RNG: CPU`);
+  assert.equal(onCpu.options.seed, 2 ** 32 - 1);
+  assert.doesNotMatch(said(onCpu), /its seed/);
+  assert.match(said(await parameters(seed)), /its seed 18446744073709551615 stands for 4294967295 on a CPU/);
+  await assert.rejects(
+    parameters("Steps: 4, Sampler: Euler, Seed: -1"),
+    /its seed is "-1", expected a whole/,
+  );
+});
+
+Deno.test("A1111's text by a node of ComfyUI has samplers of either and noise of the CPU", async () => {
+  const read = async (sampler: string) =>
+    (await parameters(`Steps: 4, Sampler: ${sampler}, CFG scale: 7, Seed: 1, Version: ComfyUI`)).options;
+  const karras = { sigmas: "karras", spacing: "linspace" };
+  const expected = { sampler: "dpmpp_2m", samplerOptions: karras, rng: "cpu" } as const;
+  for (const name of ["DPM++ 2M Karras", "dpmpp_2m_karras", "dpmpp_2m karras"]) {
+    const { sampler, samplerOptions, rng } = await read(name);
+    assert.deepEqual({ sampler, samplerOptions, rng }, expected, name);
+  }
+  assert.equal((await read("euler_ancestral")).sampler, "euler_ancestral");
+  // Our own names alone do not make a picture ours.
+  const other = await parameters("Steps: 4, Sampler: dpmpp_2m, CFG scale: 7, Seed: 1");
+  assert.equal(other.options.promptSyntax, "weighted");
+});
+
+Deno.test("JSON among the settings is one of them, whatever stands in it", async () => {
+  const json = JSON.stringify({ prompt: { positive: "a house, Seed: 5, Steps: 9" }, list: ["}", "]"] });
+  const begin = 'Steps: 4, Sampler: Euler, Hashes: {"model": "a, Size: 1x1"}';
+  const { options, remarks } = await parameters(`${begin}, Extra: ${json}, Seed: 1, Size: 64x64`);
+  assert.deepEqual([options.seed, options.steps, options.width], [1, 4, 64]);
+  assert.ok(remarks.some(({ text }) => text.includes(JSON.stringify(`Extra: ${json}`).slice(1, -1))));
+});
+
 Deno.test("A1111: brackets are weights unless its setting says that they are not", async () => {
   const begin = "Steps: 4, Sampler: Euler, Seed: 1, Emphasis: ";
   assert.equal((await parameters(`${begin}None`)).options.promptSyntax, "plain");
@@ -171,8 +234,61 @@ Deno.test("stable-diffusion.cpp: its names, its random numbers, its eta", async 
   });
   assert.deepEqual((await read("ddim_trailing")).options.samplerOptions, { spacing: "trailing", eta: 0 });
   assert.equal((await read("heun", "RNG: cpu")).options.rng, "cpu");
-  assert.match(said(await read("heun", "RNG: std_default, VAE: x.safetensors")), /"std_default"[^]*VAE: x/);
+  assert.match(
+    said(await read("heun", "RNG: std_default, VAE: x.safetensors")),
+    /the VAE "x[^]*"std_default"/,
+  );
   assert.match(said(await read("res_2s")), /the sampler "res_2s", which is none of ours/);
+});
+
+Deno.test("stable-diffusion.cpp: what newer versions say, and where", async () => {
+  const json = {
+    schema: "sdcpp.image.params/v1",
+    prompt: { positive: "a red house, Seed: 9" },
+    models: { model: "h.gguf", control_net: "canny.safetensors", taesd: "taesd.safetensors" },
+    cache: { mode: 1 },
+  };
+  const line =
+    "Steps: 3, CFG scale: 7.000000, Guidance: 3.500000, Eta: inf, Seed: 42, Size: 64x64, Model: , RNG: cuda, " +
+    "Sampler RNG: cpu, Sampler: euler_a, Custom Sigmas: [14.6146, 3.1000, 0.5000, 0.0000], Unet: u.gguf, VAE: v.gguf, " +
+    "Clip skip: 2, Hires upscale: Latent, Hires scale: 2.000000, Hires resize: 0x0, Denoising strength: 0.700000, " +
+    `Version: stable-diffusion.cpp, SDCPP: ${JSON.stringify(json)}`;
+  const text = `a red house\n${line}`;
+  const png = await request({ parameters: text });
+  assert.deepEqual(png.options, {
+    prompt: "a red house",
+    sampler: "euler_ancestral",
+    samplerOptions: { spacing: "linspace", sigmas: [14.6146, 3.1, 0.5, 0] },
+    steps: 3,
+    guidance: 7,
+    seed: 42,
+    width: 64,
+    height: 64,
+    clipSkip: 1,
+    promptSyntax: "weighted",
+    rng: "cuda",
+  });
+  assert.equal(png.model, "u.gguf");
+  for (
+    const word of [
+      'VAE "v.gguf',
+      'steps came from the random numbers of "cpu"',
+      "second pass",
+      "canny",
+      "tiny VAE",
+      "cache",
+    ]
+  ) {
+    assert.ok(said(png).includes(word), word);
+  }
+  assert.doesNotMatch(said(png), /Denoising|Guidance/);
+  const escaped = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
+  const xmp = `<rdf:Description><sdcpp:parameters>${escaped}</sdcpp:parameters></rdf:Description>`;
+  assert.deepEqual(await request({ "XML:com.adobe.xmp": xmp }), png);
+  const own = await parameters(
+    "Steps: 4, Sampler: dpm++2m, Custom Sigmas: [a, b], Version: stable-diffusion.cpp",
+  );
+  assert.match(said(own), /its noise levels "\[a, b\]" are not used/);
 });
 
 const graph = {
@@ -218,6 +334,18 @@ Deno.test("ComfyUI: its plain graph is read, any other is refused by its nodes",
     rng: "cpu",
   });
   assert.ok(remarks.some(({ option }) => option === "promptSyntax"));
+  // Words that are commands elsewhere are words there, but for embeddings.
+  const words = structuredClone(graph);
+  words["6"].inputs.text = "(a) AND b, BREAK, embedding:style";
+  words["5"].inputs.batch_size = 4;
+  const named = await request({ prompt: JSON.stringify(words) });
+  assert.equal(named.options.prompt, "(a) and b, break, embedding:style");
+  assert.match(
+    said(named),
+    /one of 4 of a batch[^]*"embedding:style" is taken as text|"embedding:style"[^]*one of 4/,
+  );
+  const more = JSON.stringify(graph).replace('"denoise":1', '"denoise":1,"extra":"x"');
+  assert.match(said(await request({ prompt: more })), /not used: "extra: x"/);
   const lora = { ...graph, "10": { class_type: "LoraLoader", inputs: {} } };
   await assert.rejects(request({ prompt: JSON.stringify(lora) }), /its graph has the nodes "LoraLoader"/);
   const lost = { ...graph, "6": { class_type: "CLIPTextEncode", inputs: { text: ["99", 0] } } };
@@ -325,12 +453,20 @@ Deno.test("InvokeAI, SwarmUI and Draw Things: plain pictures are read", async ()
 
 Deno.test("what cannot be made again is refused by name", async () => {
   await assert.rejects(request({ Software: "NovelAI", Comment: "{}" }), /made by NovelAI/);
+  await assert.rejects(
+    request({ parameters: '{"Description":"a","Software": "NovelAI"}' }),
+    /made by NovelAI/,
+  );
+  await assert.rejects(
+    request({ parameters: "{}" }),
+    /it has the texts "parameters" alone, expected the text/,
+  );
   await assert.rejects(request({ fooocus_scheme: "fooocus", parameters: "{}" }), /made by Fooocus/);
   await assert.rejects(
     request({ parameters: "a\nSteps: 30, Sampler: x, Seed: 1, Version: Fooocus v2.5.5" }),
     /made by Fooocus/,
   );
-  await assert.rejects(request({}), /it has no text, expected a "parameters" text/);
+  await assert.rejects(request({}), /it has no text, expected the text of a program that is known/);
   await assert.rejects(request({ Title: "a house" }), /it has the texts "Title" alone/);
 });
 

@@ -8,7 +8,10 @@ import { type Dialect, unreadable } from "./request.ts";
 /** NovelAI: models that are not published, and a prompt syntax of its own. */
 export const novelai: Dialect = {
   name: "NovelAI",
-  recognises: ({ Software, Title }) => Software === "NovelAI" || /^NovelAI/.test(Title ?? ""),
+  recognises: ({ Software, Title, parameters }) =>
+    // WebP files have the texts of a PNG as one JSON
+    Software === "NovelAI" || /^NovelAI/.test(Title ?? "") ||
+    /^\s*\{[^]*"(?:Software|software)"\s*:\s*"NovelAI"/.test(parameters ?? ""),
   read: () => {
     throw unreadable(
       "it was made by NovelAI, whose models are its own",

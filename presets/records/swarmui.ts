@@ -24,7 +24,7 @@ export const swarmui: Dialect = {
     const texts = commonPrompt({
       prompt: given.text("prompt") ?? "",
       negativePrompt: given.text("negativeprompt") ?? "",
-    });
+    }, /<[^<>]+>/g);
     const claimed = claimedSampler({
       table: COMFYUI_SAMPLERS,
       name: given.text("sampler") ?? "euler",
