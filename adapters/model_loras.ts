@@ -15,11 +15,18 @@ import { loraHook, type LoraPorts } from "./lora_hook.ts";
 import { loraModules } from "./lora_modules.ts";
 import { mergeLora } from "./merge_lora.ts";
 import { openLoraFile } from "./open_lora_file.ts";
-import { readLora } from "./read_lora.ts";
+import { readLora, type ReadLoraOptions } from "./read_lora.ts";
 import type { WeightAdapter } from "./weight_adapter.ts";
 
 /** Writes the whole graphs of a model's networks, with ports where a hook is given. */
-export type LoraNetworks = Readonly<Record<LoraTarget, (hook?: LayerHook) => Graph>>;
+export interface LoraNetworks {
+  /** The UNet. */
+  readonly unet: (hook?: LayerHook) => Graph;
+  /** The text encoder. */
+  readonly textEncoder: (hook?: LayerHook) => Graph;
+  /** A second one, where there is. */
+  readonly textEncoder2?: (hook?: LayerHook) => Graph;
+}
 
 /** Opens the file of a LoRA. */
 export type LoraFileOpener = (source: LoraInput["source"]) => Promise<Weights & AsyncDisposable>;
@@ -41,9 +48,10 @@ export interface ModelLoras {
    * Puts LoRAs in place of the present ones. One that is in use already is not read again, so that changing its
    * scale costs nothing else. After an error the present ones stay.
    *
+   * @param onWarning As {@linkcode ReadLoraOptions.onWarning}.
    * @throws As {@linkcode readLora}; with ports, as {@linkcode hotLoraInputs}.
    */
-  set(loras: readonly LoraInput[]): Promise<LoraChange>;
+  set(loras: readonly LoraInput[], onWarning?: (message: string) => void): Promise<LoraChange>;
   /** A network's weights with the LoRAs merged. */
   weights?(weights: Weights, target: LoraTarget): Weights;
   /** Adds ports to a network. */
@@ -62,8 +70,6 @@ export interface ModelLorasOptions {
   readonly adapters?: readonly WeightAdapter[] | undefined;
 }
 
-const targets = ["unet", "textEncoder"] as const;
-
 /**
  * Makes the LoRAs of a model; there are none at first.
  *
@@ -81,21 +87,25 @@ export function modelLoras(
   networks: LoraNetworks,
   { ports, open = openLoraFile, adapters = [] }: ModelLorasOptions = {},
 ): ModelLoras {
-  const modules = { unet: loraModules(networks.unet()), textEncoder: loraModules(networks.textEncoder()) };
+  const graphs = Object.entries(networks) as [LoraTarget, (hook?: LayerHook) => Graph][];
+  const targets = graphs.map(([target]) => target);
+  const modules = Object.fromEntries(graphs.map(([target, write]) => [target, loraModules(write())]));
   const hook = ports && loraHook(ports);
-  const hot = hook && { unet: networks.unet(hook).inputs, textEncoder: networks.textEncoder(hook).inputs };
+  const hot = hook && graphs.map(([target, write]) => [target, write(hook).inputs] as const);
   const valuesOf = (loras: readonly ActiveLora[]) =>
-    hot && new Map(targets.map((target) => [target, hotLoraInputs(hot[target], target, loras)]));
+    hot && new Map(hot.map(([target, inputs]) => [target, hotLoraInputs(inputs, target, loras)]));
   const read = new Map<LoraInput["source"], Lora>();
   let active: readonly ActiveLora[] = [];
   let values = valuesOf(active);
   return {
-    async set(inputs) {
+    async set(inputs, onWarning) {
       const next: (ActiveLora & Pick<LoraInput, "source">)[] = [];
       for (const { source, strict = true, scale = 1 } of inputs) {
         const known = read.get(source);
         const reuse = known !== undefined && !(strict && known.unmatched.length > 0);
-        const lora = reuse ? known : await openLora(source, strict);
+        const lora = reuse
+          ? known
+          : await openLora(source, { strict, ...onWarning !== undefined && { onWarning } });
         next.push({ lora, scale, source });
       }
       const layers = (target: LoraTarget) =>
@@ -118,9 +128,9 @@ export function modelLoras(
       },
   };
 
-  async function openLora(source: LoraInput["source"], strict: boolean): Promise<Lora> {
+  async function openLora(source: LoraInput["source"], options: ReadLoraOptions): Promise<Lora> {
     await using file = await open(source);
-    return await readLora(file, modules, { strict, adapters });
+    return await readLora(file, modules, { ...options, adapters });
   }
 }
 

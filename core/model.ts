@@ -43,6 +43,8 @@ export interface Model {
   readonly guidanceScale: number;
   /** Which passes a step takes and how they become one. @default {classifier-free guidance} */
   readonly guidance?: (options: GuidanceOptions) => Guidance;
+  /** Options of a run that not every model knows what to do with; a run with others of them is refused. @default {[]} */
+  readonly takes?: readonly OptionOfSome[];
   /** Side of the pictures that it was trained on, in pixels. */
   readonly size: number;
   /** Pixels that a latent pixel stands for; widths and heights are multiples of it. */
@@ -56,19 +58,34 @@ export interface Model {
   /**
    * Puts these LoRAs in place of the present ones, for all runs to come.
    *
+   * @param onWarning Told what a file leaves open, and what is assumed.
    * @returns Keys of the files that belong to no module of the model; without `strict: false` they are an error.
    */
-  readonly setLoras?: (loras: readonly LoraInput[]) => Promise<string[]>;
+  readonly setLoras?: (
+    loras: readonly LoraInput[],
+    onWarning?: (message: string) => void,
+  ) => Promise<string[]>;
   /** Where it came from, for the record that its pictures carry. */
   readonly origin?: ModelOrigin;
 }
+
+/** Options of a run that are for models with two text encoders, or that are told sizes. */
+export type OptionOfSome = "prompt2" | "negativePrompt2" | "sizes";
 
 /** A LoRA to use. */
 export interface LoraInput {
   /** Path of a safetensors file, its bytes, or the name of one that the model carries (`lora_<name>/` in its folder). */
   readonly source: string | Uint8Array | Blob;
-  /** How much of it, for both networks or for each; may be negative. @default {1} */
-  readonly scale?: number | { readonly unet: number; readonly textEncoder: number };
+  /**
+   * How much of it, for all networks or for each; may be negative. A second text encoder takes the first one's where it
+   * has none of its own.
+   * @default {1}
+   */
+  readonly scale?: number | {
+    readonly unet: number;
+    readonly textEncoder: number;
+    readonly textEncoder2?: number;
+  };
   /** Whether keys that fit no module are an error. @default {true} */
   readonly strict?: boolean;
 }
