@@ -13,7 +13,7 @@ export {
   hostRunner,
   readGraph,
   type ReadGraphOptions,
-} from "./host_runner.ts";
+} from "./runner/host_runner.ts";
 export { native, type NativeOptions } from "./native.ts";
 export {
   checkPrecision,

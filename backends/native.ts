@@ -18,7 +18,7 @@ import { onnxProgram } from "./_onnx_program.ts";
 import type { Program } from "./_program.ts";
 import { disableTelemetry } from "./_telemetry.ts";
 import { queueOf } from "./_queue.ts";
-import { openRunner } from "./_session_runner.ts";
+import { openRunner } from "./runner/session_runner.ts";
 import type { Backend, LoadOptions, PartSource, Runner } from "./backend.ts";
 
 /** Options of {@linkcode native}. */

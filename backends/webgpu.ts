@@ -18,7 +18,7 @@ import { onnxProgram } from "./_onnx_program.ts";
 import type { Runtime } from "./_onnxruntime.ts";
 import type { Program } from "./_program.ts";
 import { queueOf } from "./_queue.ts";
-import { openRunner } from "./_session_runner.ts";
+import { openRunner } from "./runner/session_runner.ts";
 import { DeviceSource } from "./_webgpu_device.ts";
 import { refuseCausalAttention, usesFloat16, wrongConvolutions } from "./_webgpu_quirks.ts";
 import { openWebGpuSession } from "./_webgpu_session.ts";

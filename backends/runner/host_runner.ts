@@ -5,16 +5,16 @@
  *
  * @module
  */
-import { UnsupportedModelError } from "../core/errors.ts";
-import type { Tensor, TensorData } from "../core/tensor.ts";
-import type { Graph, Operator } from "../graph/graph.ts";
-import { readFloat32 } from "../weights/read_float.ts";
-import { bindGraph, fixedDimensions } from "./_graph_program.ts";
-import { fromPort, type PortTensor, toPort } from "./_port_tensor.ts";
-import { Queue } from "../core/queue.ts";
-import { openRunner } from "./_session_runner.ts";
-import type { Precision, PrecisionName } from "./precision.ts";
-import type { LoadOptions, PartSource, Port, Runner } from "./backend.ts";
+import { UnsupportedModelError } from "../../core/errors.ts";
+import type { Tensor, TensorData } from "../../core/tensor.ts";
+import type { Graph, Operator } from "../../graph/graph.ts";
+import { readFloat32 } from "../../weights/read_float.ts";
+import { bindGraph, fixedDimensions } from "../_graph_program.ts";
+import { fromPort, type PortTensor, toPort } from "./port_tensor.ts";
+import { Queue } from "../../core/queue.ts";
+import { openRunner } from "./session_runner.ts";
+import type { Precision, PrecisionName } from "../precision.ts";
+import type { LoadOptions, PartSource, Port, Runner } from "../backend.ts";
 
 /** A graph that is ready to be interpreted. */
 export interface HostGraph {

@@ -1,12 +1,12 @@
 /** The runner over a session: checks and converts tensors, keeps calls in order, reopens a session that was lost. */
-import { abandonable } from "../core/abandonable.ts";
-import type { Queue } from "../core/queue.ts";
-import type { DeviceTensor, Tensor, TensorData } from "../core/tensor.ts";
+import { abandonable } from "../../core/abandonable.ts";
+import type { Queue } from "../../core/queue.ts";
+import type { DeviceTensor, Tensor, TensorData } from "../../core/tensor.ts";
 import { HostTensor } from "./_host_tensor.ts";
-import type { Program } from "./_program.ts";
-import { fit, fromPort, type PortTensor, toPort } from "./_port_tensor.ts";
-import type { Feeds, Session } from "./_session.ts";
-import type { AnyTensor, Port, Runner, RunOptions } from "./backend.ts";
+import type { Program } from "../_program.ts";
+import { fit, fromPort, type PortTensor, toPort } from "./port_tensor.ts";
+import type { Feeds, Session } from "./session.ts";
+import type { AnyTensor, Port, Runner, RunOptions } from "../backend.ts";
 
 /** What a runner is made of. */
 export interface SessionRunnerOptions {

@@ -1,7 +1,7 @@
 /** A loaded ONNX session as the runner sees it, wherever it lives: on this thread, or behind a worker. */
-import type { DeviceTensor } from "../core/tensor.ts";
-import type { Port } from "./backend.ts";
-import type { PortTensor } from "./_port_tensor.ts";
+import type { DeviceTensor } from "../../core/tensor.ts";
+import type { Port } from "../backend.ts";
+import type { PortTensor } from "./port_tensor.ts";
 
 /** A session. */
 export interface Session {
