@@ -16,7 +16,7 @@ import { createPipeline, type CreatePipelineOptions } from "../presets/create_pi
 import { createSampler } from "../samplers/mod.ts";
 import { generateOptions } from "./_generate_options.ts";
 import { readHub } from "./_hub_options.ts";
-import { promptLoras, readControls, readLoras } from "./adapters.ts";
+import { promptLoras, readControls, readLoras, readWords } from "./adapters.ts";
 import { backendByName, dtypeByName } from "./choices.ts";
 import type { PictureRequest } from "../presets/records/request.ts";
 import { changesSince, NOTES, requestOf, warningsOf, wordsOf } from "./from_picture.ts";
@@ -54,6 +54,7 @@ async function generate(typed: ParsedArguments): Promise<void> {
   await checkWritable(out);
   const options = await readOptions(given);
   const dtype = given.text("dtype");
+  const inversions = await readWords(given);
   const { hub, ...opened } = (request?.options.opened ?? {}) as CreatePipelineOptions;
   await using pipeline = await createPipeline({
     ...opened,
@@ -68,6 +69,7 @@ async function generate(typed: ParsedArguments): Promise<void> {
     ...optional("tokenizer", given.text("tokenizer")),
     ...optional("predictionType", given.text("prediction-type") as PredictionType | undefined),
     ...optional("tile", given.number("tile")),
+    ...inversions.length > 0 && { inversions },
   });
   const folder = given.text("lora-folder");
   const own = folder === undefined || given.text("prompt-syntax") !== "weighted"
@@ -120,8 +122,11 @@ function unmatchedWarnings(keys: readonly string[]): string[] {
   if (keys.length === 0) return [];
   const some = keys.slice(0, 3).map((key) => JSON.stringify(key)).join(", ");
   const more = keys.length > 3 ? ` and ${keys.length - 3} more` : "";
+  const words = keys.some((key) => key.startsWith("bundle_emb."))
+    ? " Those of bundle_emb are words for prompts: give the file as --inversion too."
+    : "";
   return [
-    `The LoRAs' ${some}${more} belong to no layer of the model and are left out (--lora-strict refuses them).`,
+    `The LoRAs' ${some}${more} belong to no layer of the model and are left out (--lora-strict refuses them).${words}`,
   ];
 }
 
