@@ -74,7 +74,7 @@ async function load(source: PartSource, options: LoadOptions, settings: NativeOp
       executionProviders: [provider],
       ...threads !== undefined && { intraOpNumThreads: threads },
     });
-  return await openRunner({ program, queue: queueOf(runtime), open }, options.signal);
+  return await openRunner({ ...program, queue: queueOf(runtime), open }, options.signal);
 }
 
 async function importRuntime(): Promise<Runtime> {
