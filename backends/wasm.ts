@@ -74,7 +74,7 @@ export function wasm({ threads, worker = true, assets, onWarning }: WasmOptions 
           return await openInPlace(program, settings(false));
         }
       };
-      return await openRunner({ program, queue: new Queue(), open }, options.signal);
+      return await openRunner({ ...program, queue: new Queue(), open }, options.signal);
     },
   };
 }

@@ -70,7 +70,7 @@ export function webgpu({ assets, ...options }: WebGpuOptions = {}): Backend {
       const onCpu = wrongConvolutions(graph, program.name);
       const open = async () =>
         await openWebGpuSession(program, { ...await devices.get(), runtime, queue, onCpu });
-      return await openRunner({ program, queue, open }, load.signal);
+      return await openRunner({ ...program, queue, open }, load.signal);
     },
   };
 }

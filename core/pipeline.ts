@@ -5,7 +5,7 @@
  */
 import type { BoundControl } from "./_guided_denoiser.ts";
 import { Clock } from "./_clock.ts";
-import { checkDenoised, decodeRows } from "./_decode.ts";
+import { checkDenoised, checkEncoded, decodeRows } from "./_decode.ts";
 import { parametersOf } from "./_parameters.ts";
 import { type ReadOptions, readPictures } from "./_pictures.ts";
 import { RowGroups } from "./_row_groups.ts";
@@ -282,6 +282,7 @@ export class Pipeline implements AsyncDisposable {
         ...onWarning !== undefined && { onWarning },
       }),
     );
+    checkEncoded(encoded);
     await this.#leave(this.model.textEncoder);
     return encoded;
   }

@@ -8,6 +8,7 @@
 import { UnsupportedModelError } from "../../core/errors.ts";
 import type { Tensor, TensorData } from "../../core/tensor.ts";
 import type { Graph, Operator } from "../../graph/graph.ts";
+import { toFloat16 } from "../../weights/convert.ts";
 import { readFloat32 } from "../../weights/read_float.ts";
 import { bindGraph, fixedDimensions } from "../_graph_program.ts";
 import { fromPort, type PortTensor, toPort } from "./port_tensor.ts";
@@ -22,6 +23,14 @@ export interface HostGraph {
   readonly graph: Graph;
   /** Its weights in float32, by the names of their values. */
   readonly weights: ReadonlyMap<string, Tensor>;
+}
+
+/** A graph whose weights are read one by one, as a device takes them. */
+export interface OpenGraph {
+  /** The program. */
+  readonly graph: Graph;
+  /** Its weights in the type that was asked for, by the names of their values. */
+  weights(): AsyncIterable<readonly [name: string, tensor: PortTensor]>;
 }
 
 /** The precisions of a backend that reads its graphs by {@linkcode readGraph}. */
@@ -39,16 +48,23 @@ export interface ReadGraphOptions {
   readonly dtype?: LoadOptions["dtype"] | undefined;
 }
 
+/** Options of {@linkcode openGraph}. */
+export interface OpenGraphOptions extends ReadGraphOptions {
+  /** The element type of the weights; float16 is its bits. @default {"float32"} */
+  readonly type?: "float32" | "float16";
+}
+
 /**
- * Reads a graph with its weights, to be computed in float32. Those in 8 bits are rounded to them and widened again.
+ * Checks a graph, and gives its weights in the type that a device takes. Those in 8 bits are rounded to them and
+ * widened again.
  *
  * @throws {UnsupportedModelError} If the source is no graph, has an operator that is not listed, or in this precision.
  * @throws {WeightsError} If the weights are not those that the graph needs.
  */
-export async function readGraph(
+export function openGraph(
   source: PartSource,
-  { backend, operators, dtype }: ReadGraphOptions,
-): Promise<HostGraph> {
+  { backend, operators, dtype, type = "float32" }: OpenGraphOptions,
+): OpenGraph {
   if (source.kind !== "graph") {
     throw new UnsupportedModelError(`Cannot load a ${source.kind} model on ${backend}: expected a graph.`);
   }
@@ -61,10 +77,29 @@ export async function readGraph(
     );
   }
   const options = dtype === undefined ? {} : { dtype };
-  const { weights: bound } = bindGraph(source, options, { name: backend, precisions: HOST_PRECISIONS });
+  const { weights } = bindGraph(source, options, { name: backend, precisions: HOST_PRECISIONS });
+  return {
+    graph,
+    async *weights() {
+      for (const { name, key, shape: dims } of graph.weights) {
+        const data = await readFloat32(weights, key);
+        yield [name, { type, data: type === "float32" ? data : toFloat16(data), dims }];
+      }
+    },
+  };
+}
+
+/**
+ * Reads a graph with its weights, to be computed in float32. Those in 8 bits are rounded to them and widened again.
+ *
+ * @throws {UnsupportedModelError} If the source is no graph, has an operator that is not listed, or in this precision.
+ * @throws {WeightsError} If the weights are not those that the graph needs.
+ */
+export async function readGraph(source: PartSource, options: ReadGraphOptions): Promise<HostGraph> {
+  const { graph, weights: open } = openGraph(source, options);
   const weights = new Map<string, Tensor>();
-  for (const { name, key, shape } of graph.weights) {
-    weights.set(name, { data: await readFloat32(bound, key), shape });
+  for await (const [name, { data, dims: shape }] of open()) {
+    weights.set(name, { data: data as Float32Array, shape });
   }
   return { graph, weights };
 }
@@ -80,12 +115,9 @@ export async function hostRunner(
   compute: Compute,
   { dimensions, signal }: LoadOptions = {},
 ): Promise<Runner> {
-  const ports = (values: Graph["inputs"]): Port[] =>
-    values.map(({ name, type, shape }) => ({ name, dtype: type, shape }));
-  const [inputs, outputs] = [ports(graph.inputs), ports(graph.outputs)];
+  const { inputs, outputs } = graphPorts(graph, dimensions);
   const convert = <A, B>(tensors: Readonly<Record<string, A>>, change: (tensor: A, name: string) => B) =>
     Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, change(tensor, name)]));
-  const program = { name: graph.name, dimensions: fixedDimensions(graph, dimensions) };
   const open = () =>
     Promise.resolve({
       inputs,
@@ -99,5 +131,20 @@ export async function hostRunner(
       },
       release: () => Promise.resolve(),
     });
-  return await openRunner({ program, queue: new Queue(), open }, signal);
+  return await openRunner({ name: graph.name, queue: new Queue(), open }, signal);
+}
+
+/** The ports of a graph as a session says them, with the sizes that were promised. */
+export function graphPorts(
+  graph: Graph,
+  dimensions: LoadOptions["dimensions"] = {},
+): Pick<Runner, "inputs" | "outputs"> {
+  const fixed = fixedDimensions(graph, dimensions);
+  const ports = (values: Graph["inputs"]): Port[] =>
+    values.map(({ name, type, shape }) => ({
+      name,
+      dtype: type,
+      shape: shape.map((size) => fixed[size] ?? size),
+    }));
+  return { inputs: ports(graph.inputs), outputs: ports(graph.outputs) };
 }
