@@ -6,6 +6,7 @@
 import { createHash } from "node:crypto";
 import {
   appendFile,
+  link,
   mkdir,
   open,
   readdir,
@@ -177,19 +178,28 @@ async function lockOf(path: string): Promise<string> {
         throw new UsageError(`Cannot write to the folder "${path}": ${reasonOf(error)}.`);
       }
     }
-    const owner = Number(await readFile(lock, "utf8").catch(() => ""));
-    if (isRunning(owner)) {
+    const owner = await readFile(lock, "utf8").catch(() => "");
+    if (isRunning(Number(owner))) {
       throw new UsageError(
-        `Cannot run a batch in "${path}": process ${owner} runs one there, expected another --out, or to wait for it. If it ` +
-          `is no batch, remove ${lockName}.`,
+        `Cannot run a batch in "${path}": process ${owner.trim()} runs one there, expected another --out, or to wait for ` +
+          `it. If it is no batch, remove ${lockName}.`,
       );
     }
-    // Only one of several can move it away.
-    await rename(lock, `${lock}.${process.pid}${unfinished}`).catch(() => {});
+    await moveAway(lock, owner);
   }
   throw new UsageError(
     `Cannot run a batch in "${path}": another one began there just now, expected another --out.`,
   );
+}
+
+/** Only one of several can move it; one that has moved the lock of another that was quicker puts it back. */
+async function moveAway(lock: string, owner: string): Promise<void> {
+  const away = `${lock}.${process.pid}${unfinished}`;
+  try {
+    await rename(lock, away);
+    if (await readFile(away, "utf8") !== owner) await link(away, lock);
+    await rm(away);
+  } catch { /* another one was quicker */ }
 }
 
 function isRunning(pid: number): boolean {
