@@ -114,7 +114,7 @@ function strangers(
   const said = metadata["modelspec.architecture"] ?? metadata["ss_base_model_version"];
   const made = said === undefined ? "" : ` Its header says that it is for ${JSON.stringify(said)}.`;
   const words = keys.some((key) => key.startsWith("bundle_emb."))
-    ? " Those of bundle_emb are words for prompts: readBundledInversions reads them."
+    ? " Those of bundle_emb are words for prompts: readBundledInversions and --inversion read them."
     : "";
   const end = layers.length === 0
     ? `no key fits the model.${made}`

@@ -21,6 +21,7 @@ export type {
   PictureSources,
   UsedControl,
   UsedFile,
+  UsedInversion,
   UsedLora,
 } from "./picture_sources.ts";
 export * from "./preview.ts";

@@ -17,6 +17,8 @@ export interface ModelOrigin {
   readonly options: Readonly<Record<string, unknown>>;
   /** Names of options that no record holds. */
   readonly lacks: readonly string[];
+  /** New words for prompts, of files. @default {[]} */
+  readonly inversions?: readonly UsedInversion[];
 }
 
 /** A file or picture that was used. */
@@ -29,6 +31,12 @@ export interface UsedFile {
 
 /** A LoRA that was used. */
 export interface UsedLora extends UsedFile, Pick<LoraInput, "scale" | "strict"> {}
+
+/** A new word that was given. */
+export interface UsedInversion extends UsedFile {
+  /** How prompts spell it. */
+  readonly token: string;
+}
 
 /** A control that was used; the hash is its picture's. */
 export interface UsedControl extends UsedFile, Pick<ControlOptions, "scale" | "window" | "guessMode"> {}

@@ -21,6 +21,8 @@ export interface TextualInversion {
   readonly token: string;
   /** Its vectors, `[count, width]`, which stand for as many tokens in a row. */
   readonly vectors: Tensor;
+  /** Path of its file, for the record of pictures; absent where bytes were read. */
+  readonly source?: string;
 }
 
 /** Options of {@linkcode readTextualInversion}. */
@@ -72,7 +74,7 @@ export async function readTextualInversion(
       `Cannot read the embedding: it does not say how prompts spell it, expected the option "token".`,
     );
   }
-  return { token: spelling, vectors };
+  return { token: spelling, vectors, ...typeof source === "string" && { source } };
 }
 
 /**
@@ -93,9 +95,41 @@ export async function readBundledInversions(source: ByteSource): Promise<Textual
   const words: TextualInversion[] = [];
   for (const name of file.names()) {
     const [, token] = name.match(/^bundle_emb\.(.+?)\.(?:string_to_param\.\*|emb_params|clip_l)$/) ?? [];
-    if (token !== undefined) words.push({ token, vectors: await readVectors(file, name) });
+    if (token !== undefined) {
+      words.push({
+        token,
+        vectors: await readVectors(file, name),
+        ...typeof source === "string" && { source },
+      });
+    }
   }
   return words;
+}
+
+/**
+ * Reads the words of a file, be it an embedding or a LoRA that bundles some.
+ *
+ * @param options With a token: the spelling of an embedding, or which of a LoRA's words.
+ * @throws As {@linkcode readTextualInversion}.
+ *
+ * @example
+ * ```ts ignore
+ * const inversions = (await Promise.all(["cat-toy.safetensors", "character.safetensors"].map((file) => readInversions(file)))).flat();
+ * ```
+ */
+export async function readInversions(
+  source: ByteSource,
+  options: ReadTextualInversionOptions = {},
+): Promise<TextualInversion[]> {
+  const words = await readBundledInversions(source);
+  if (words.length === 0) return [await readTextualInversion(source, options)];
+  const chosen = words.filter(({ token }) => token === (options.token ?? token));
+  if (chosen.length > 0) return chosen;
+  throw new WeightsError(
+    `Cannot read the embedding ${JSON.stringify(options.token)}: the file bundles ${
+      words.map(({ token }) => JSON.stringify(token)).join(", ")
+    }, expected one of them.`,
+  );
 }
 
 /** `[count, width]`. */

@@ -53,6 +53,8 @@ export interface RequestOptions {
   readonly backend?: string;
   /** Further options that the model was opened with. */
   readonly opened?: Readonly<Record<string, unknown>>;
+  /** New words for prompts, of files. */
+  readonly inversions?: readonly { readonly source: string; readonly token: string }[];
   /** LoRAs, in order. */
   readonly loras?: readonly (Pick<LoraInput, "scale" | "strict"> & { readonly source: string })[];
   /** Controls, in order; their pictures are not in the file. */

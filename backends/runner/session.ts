@@ -1,11 +1,17 @@
-/** A loaded ONNX session as the runner sees it, wherever it lives: on this thread, or behind a worker. */
-import type { DeviceTensor } from "../core/tensor.ts";
-import type { Port } from "./backend.ts";
-import type { PortTensor } from "./_port_tensor.ts";
+/**
+ * A program loaded into a runtime, as a runner sees it, wherever it lives: on this thread, behind a worker, on a device.
+ *
+ * @module
+ */
+import type { DeviceTensor } from "../../core/tensor.ts";
+import type { Port } from "../backend.ts";
+import type { PortTensor } from "./port_tensor.ts";
 
 /** A session. */
 export interface Session {
+  /** What it takes. */
   readonly inputs: readonly Port[];
+  /** What it gives. */
   readonly outputs: readonly Port[];
   /** Runs once. Outputs named in `keep` may stay on the device; a session without one gives host tensors. */
   run(feeds: Feeds, keep: ReadonlySet<string>): Promise<Record<string, PortTensor | DeviceTensor>>;

@@ -1,5 +1,5 @@
 /** The device tensor of backends whose device is the host. */
-import type { DeviceTensor, Tensor, TensorData } from "../core/tensor.ts";
+import type { DeviceTensor, Tensor, TensorData } from "../../core/tensor.ts";
 
 /** A kept output in host memory. */
 export class HostTensor implements DeviceTensor {

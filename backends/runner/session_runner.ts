@@ -1,31 +1,68 @@
-/** The runner over a session: checks and converts tensors, keeps calls in order, reopens a session that was lost. */
-import { abandonable } from "../core/abandonable.ts";
-import type { Queue } from "../core/queue.ts";
-import type { DeviceTensor, Tensor, TensorData } from "../core/tensor.ts";
+/**
+ * The runner over a session: checks and converts tensors, keeps calls in order, reopens a session that was lost.
+ *
+ * @module
+ */
+import { abandonable } from "../../core/abandonable.ts";
+import { BackendUnavailableError } from "../../core/errors.ts";
+import { Queue } from "../../core/queue.ts";
+import type { DeviceTensor, Tensor, TensorData } from "../../core/tensor.ts";
 import { HostTensor } from "./_host_tensor.ts";
-import type { Program } from "./_program.ts";
-import { fit, fromPort, type PortTensor, toPort } from "./_port_tensor.ts";
-import type { Feeds, Session } from "./_session.ts";
-import type { AnyTensor, Port, Runner, RunOptions } from "./backend.ts";
+import { fit, fromPort, type PortTensor, toPort } from "./port_tensor.ts";
+import type { Feeds, Session } from "./session.ts";
+import type { AnyTensor, Port, Runner, RunOptions } from "../backend.ts";
 
-/** What a runner is made of. */
-export interface SessionRunnerOptions {
-  /** What runs; it is released with the runner. */
-  readonly program: Pick<Program, "name" | "dimensions" | "release">;
-  /** Serves the runs of one runtime instance. */
-  readonly queue: Queue;
-  /** Opens the session: once by {@linkcode openRunner}, and again after one was abandoned or lost. */
-  readonly open: (signal?: AbortSignal) => Promise<Session>;
+/** What a session runs, and what a runner does about it. */
+export interface SessionProgram {
+  /** What it is, for errors: `unet`. */
+  readonly name: string;
+  /** Numbers for free sizes of the ports, which callers are then held to. @default {none} */
+  readonly dimensions?: Readonly<Record<string, number>>;
+  /** Serves the calls of one runtime, where two at a time would harm each other. @default {one of the runner's own} */
+  readonly queue?: Queue;
+  /** Opens a session in place of one that was abandoned or lost. @default {such a runner is at its end} */
+  readonly open?: (signal?: AbortSignal) => Promise<Session>;
+  /** Frees what was made for the program; called once, when its session is gone. */
+  release?(): Promise<void>;
+}
+
+/**
+ * The whole contract of a {@linkcode Runner} over a session of somebody's runtime: inputs are checked and converted to
+ * the ports' types, calls are served in order, an aborted call rejects at once, kept outputs stay where the session
+ * leaves them, and the runner is disposed once and for all. The session is released with it.
+ *
+ * @example
+ * ```ts
+ * import { sessionRunner } from "@mobile-diffusion/sdk/backends/runner";
+ *
+ * const port = (name: string) => ({ name, dtype: "float32", shape: ["n"] });
+ * await using runner = sessionRunner({
+ *   inputs: [port("x")],
+ *   outputs: [port("y")],
+ *   async run({ x }) {
+ *     const { type, data, dims } = x as { type: string; data: Float32Array; dims: number[] };
+ *     return { y: { type, data: data.map((value) => 2 * value), dims } };
+ *   },
+ *   async release() {},
+ * }, { name: "doubling" });
+ * console.log(await runner.run({ x: { data: Float32Array.of(1, 2), shape: [2] } })); // y: 2, 4
+ * ```
+ */
+export function sessionRunner(session: Session, program: SessionProgram): Runner {
+  return new SessionRunner(session, program);
 }
 
 /** Opens a session and gives its runner. */
-export async function openRunner(options: SessionRunnerOptions, signal?: AbortSignal): Promise<Runner> {
+export async function openRunner(
+  program: SessionProgram & Required<Pick<SessionProgram, "queue" | "open">>,
+  signal?: AbortSignal,
+): Promise<Runner> {
   signal?.throwIfAborted();
-  const opening = options.queue.run(() => options.open(signal));
+  const opening = program.queue.run(() => program.open(signal));
   try {
-    return new SessionRunner(options, await abandonable(opening, signal));
+    return sessionRunner(await abandonable(opening, signal), program);
   } catch (error) {
-    opening.then((session) => session.release()).catch(() => {}).then(() => options.program.release?.());
+    opening.then((session) => session.release()).catch(() => {}).then(() => program.release?.());
     throw error;
   }
 }
@@ -33,14 +70,16 @@ export async function openRunner(options: SessionRunnerOptions, signal?: AbortSi
 class SessionRunner implements Runner {
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
-  readonly #options: SessionRunnerOptions;
+  readonly #program: SessionProgram;
+  readonly #queue: Queue;
   #session: Session | undefined;
   #disposed = false;
 
-  constructor(options: SessionRunnerOptions, session: Session) {
-    this.#options = options;
+  constructor(session: Session, program: SessionProgram) {
+    const { queue = new Queue(), dimensions = {} } = program;
+    this.#program = program;
+    this.#queue = queue;
     this.#session = session;
-    const { dimensions } = options.program;
     this.inputs = session.inputs.map((port) => withSizes(port, dimensions));
     this.outputs = session.outputs.map((port) => withSizes(port, dimensions));
   }
@@ -49,23 +88,22 @@ class SessionRunner implements Runner {
     inputs: Readonly<Record<string, AnyTensor>>,
     { keep = [], signal }: RunOptions = {},
   ): Promise<Record<string, AnyTensor>> {
-    const { program: { name }, queue } = this.#options;
+    const { name } = this.#program;
     if (this.#disposed) throw new TypeError(`Cannot run ${name}: its runner has been disposed.`);
     signal?.throwIfAborted();
     checkNames(name, "input", this.inputs, Object.keys(inputs));
     checkNames(name, "output", this.outputs, keep, { all: false });
     const feeds = await this.#convert(inputs);
-    const work = queue.run(() => this.#serve(feeds, new Set(keep), signal));
+    const work = this.#queue.run(() => this.#serve(feeds, new Set(keep), signal));
     return await abandonable(work, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#disposed) return;
     this.#disposed = true;
-    const { program, queue } = this.#options;
-    await queue.run(async () => {
+    await this.#queue.run(async () => {
       await this.#session?.release();
-      await program.release?.();
+      await this.#program.release?.();
     });
     this.#session = undefined;
   }
@@ -98,11 +136,17 @@ class SessionRunner implements Runner {
       await this.#session.release().catch(() => {});
       this.#session = undefined;
     }
-    return this.#session ??= await this.#options.open(signal);
+    const { name, open } = this.#program;
+    if (this.#session === undefined && open === undefined) {
+      throw new BackendUnavailableError(
+        `Cannot run ${name}: its session was lost, expected to be loaded again.`,
+      );
+    }
+    return this.#session ??= await open!(signal);
   }
 
   async #convert(inputs: Readonly<Record<string, AnyTensor>>): Promise<Feeds> {
-    const { name } = this.#options.program;
+    const { name } = this.#program;
     const feeds: Record<string, PortTensor | DeviceTensor> = {};
     for (const port of this.inputs) {
       const tensor = inputs[port.name]!;

@@ -1,18 +1,23 @@
 /**
  * Tensors as a program declares them, and the way there and back. The SDK's tensors are float32, int32, int64 or
  * uint8; a program's inputs may be of any type (half-precision exports, int64 timesteps, float64 scales).
+ *
+ * @module
  */
-import { sizeOf, type Tensor, type TensorData } from "../core/tensor.ts";
-import { toFloat16, toFloat32 } from "../weights/convert.ts";
-import type { Port } from "./backend.ts";
+import { sizeOf, type Tensor, type TensorData } from "../../core/tensor.ts";
+import { toFloat16, toFloat32 } from "../../weights/convert.ts";
+import type { Port } from "../backend.ts";
 
 /** The arrays that hold a program's tensors; float16 is its bits. */
 export type PortData = TensorData | Uint16Array | Float64Array | Int8Array | Uint32Array | Int16Array;
 
 /** A tensor of a program's own element type, in host memory. */
 export interface PortTensor {
+  /** Its element type, as `float16`. */
   readonly type: string;
+  /** The elements, row-major. */
   readonly data: PortData;
+  /** Sizes, outermost first. */
   readonly dims: readonly number[];
 }
 
