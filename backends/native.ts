@@ -38,6 +38,12 @@ export interface NativeOptions {
    * @default {the system's folder for temporary files}
    */
   readonly scratchFolder?: string;
+  /**
+   * Operators of ONNX files to let through that no export of a diffusion model needs, as `"If"`, unseen: for files that
+   * you trust. A malformed graph can end or hang the process.
+   * @default {[]}
+   */
+  readonly allowOperators?: readonly string[];
   /** Told when weights cannot be mapped from files and are held in memory, at 2.7 times their size. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -88,7 +94,7 @@ async function importRuntime(): Promise<Runtime> {
 async function prepare(
   source: PartSource,
   options: LoadOptions,
-  { scratchFolder, onWarning }: NativeOptions,
+  { scratchFolder, onWarning, allowOperators = [] }: NativeOptions,
 ): Promise<Program> {
   const { dimensions } = options;
   switch (source.kind) {
@@ -108,6 +114,7 @@ async function prepare(
         lacking,
         options,
         readsFiles: true,
+        allowOperators,
         onWarning,
       });
     case "coreml":

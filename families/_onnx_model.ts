@@ -5,7 +5,7 @@ import type { Json } from "../core/json.ts";
 import { LazyPart } from "../core/lazy_part.ts";
 import { BASE, type Model, type ModelUnet } from "../core/model.ts";
 import type { TextEncoder, Unet, Vae } from "../core/parts.ts";
-import { readUnetConfig } from "../models/unet_config.ts";
+import { readUnetConfig, type UnetSizes, unetTraits } from "../models/unet_config.ts";
 import { wrap } from "../parts/_ports.ts";
 import { onnxUnet, readUnetPorts } from "../parts/onnx/_unet.ts";
 import { type AutoencoderSizes, autoencoderVae, readAutoencoder } from "../parts/vae.ts";
@@ -47,10 +47,12 @@ export async function onnxModel(
   const { latentChannels, scale } = sizes;
   const { told = [] } = family;
   const unets = new Map<string, ModelUnet>();
+  let sampleSize = 64;
   for (const [kind, role] of unetRoles(files.roles)) {
-    unets.set(kind, await openUnet(files, role, { load, scale, told }));
+    const { sizes, part } = await openUnet(files, role, { load, scale, told });
+    unets.set(kind, { traits: unetTraits(sizes), part });
+    if (kind === BASE) sampleSize = sizes.sampleSize;
   }
-  const base = unets.get(BASE)!.config;
   const textEncoder = new LazyPart<TextEncoder>((owned) =>
     Promise.resolve(owned.use(family.textEncoder(load)))
   );
@@ -59,8 +61,8 @@ export async function onnxModel(
     backend: backend.name,
     unets,
     textEncoder,
-    async setLoras(inputs) {
-      const unmatched = await loras.set(inputs);
+    async setLoras(inputs, onWarning) {
+      const unmatched = await loras.set(inputs, onWarning);
       for (const part of [textEncoder, ...[...unets.values()].map(({ part }) => part)]) await part.release();
       return unmatched;
     },
@@ -72,7 +74,7 @@ export async function onnxModel(
         tile,
       })))
     ),
-    size: base.sampleSize * scale,
+    size: sampleSize * scale,
     scale,
     latentChannels,
     ...modelDefaults(files.scheduler ?? family.scheduler, options),
@@ -87,16 +89,17 @@ async function openUnet(
     scale: number;
     told: readonly string[];
   },
-): Promise<ModelUnet> {
+): Promise<{ readonly sizes: UnetSizes; readonly part: LazyPart<Unet> }> {
   const json = files.config(role);
-  const given = json && readUnetConfig(json);
+  let sizes: UnetSizes | undefined = json && readUnetConfig(json);
   const part = new LazyPart<Unet>(async (owned) => {
     const runner = await load(role);
     return owned.use(
-      await wrap(runner, () => onnxUnet(runner, given ?? readUnetPorts(runner, told), { scale, told })),
+      await wrap(runner, () => onnxUnet(runner, sizes ??= readUnetPorts(runner, told), { scale, told })),
     );
   });
-  return { config: given ?? (await part.get()).config, part };
+  if (sizes === undefined) await part.get();
+  return { sizes: sizes!, part };
 }
 
 /** A VAE's `config.json` lies in the folder of either half, or in that of the whole; else it is the family's. */
