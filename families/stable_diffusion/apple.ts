@@ -9,7 +9,7 @@ import type { Runner } from "../../backends/backend.ts";
 import { UnsupportedModelError } from "../../core/errors.ts";
 import { LazyPart } from "../../core/lazy_part.ts";
 import { BASE, type Model } from "../../core/model.ts";
-import type { Control, TextEncoder, Unet, Vae } from "../../core/parts.ts";
+import type { Control, TextEncoder, Vae } from "../../core/parts.ts";
 import { loadTokenizer } from "../../tokenizer/load_tokenizer.ts";
 import { ChunkedRunner } from "../../parts/apple/_chunked_runner.ts";
 import { appleControl } from "../../parts/apple/_control.ts";
