@@ -35,7 +35,8 @@ export async function main(args: readonly string[]): Promise<number> {
     return await runProgram(commands, VERSION, args);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    process.stderr.write(`${printable(error.message === "" ? error.name : error.message)}\n`);
+    const kind = error.name === "Error" ? "" : `${error.name}: `;
+    process.stderr.write(`${printable(`${kind}${error.message}`)}\n`);
     return 1;
   }
 }
