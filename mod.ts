@@ -21,6 +21,7 @@ export {
   type CreatePipelineOptions,
   openModel,
 } from "./presets/create_pipeline.ts";
+export { modelOf, type OwnParts } from "./presets/model_of.ts";
 export type { OpenFolderOptions } from "./presets/open_model.ts";
 export type { Pipeline } from "./core/pipeline.ts";
 export type { LoraInput, Model } from "./core/model.ts";

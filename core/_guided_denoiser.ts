@@ -107,7 +107,7 @@ export class GuidedDenoiser implements AsyncDisposable {
     const unconditionalRows = passes.filter(({ name }) => name === "unconditional").length * own;
     const options: PrepareOptions = {
       ...concat !== undefined && { concat: repeatRows(sliceRows(concat, start, end), passes.length) },
-      ...unet.config.timeCondProjDim !== undefined && { guidanceScale: run.guidance },
+      ...unet.traits.embeddedGuidance && { guidanceScale: run.guidance },
       ...signal !== undefined && { signal },
     };
     const prepared: PreparedControl[] = [];

@@ -14,7 +14,7 @@ export function meantForOthers(
   loras: readonly Pick<UsedLora, "source">[],
 ): string | undefined {
   if (meantFor === undefined || model.sampler.meantFor === meantFor) return undefined;
-  if (meantFor === "lcm" && model.unets.get(BASE)?.config.timeCondProjDim !== undefined) return undefined;
+  if (meantFor === "lcm" && model.unets.get(BASE)?.traits.embeddedGuidance) return undefined;
   const names = [model.name, ...loras.map(({ source = "" }) => source)];
   if (names.some((text) => text.toLowerCase().includes(meantFor))) return undefined;
   return `The sampler "${name}" is meant for weights distilled for it, by a checkpoint or a LoRA; nothing says that ` +

@@ -5,7 +5,7 @@ import type { Run } from "./generate_options.ts";
 import { type Image, toPixels } from "./image.ts";
 import type { Model } from "./model.ts";
 import type { Noise } from "./noise.ts";
-import type { Vae } from "./parts.ts";
+import type { UnetTraits, Vae } from "./parts.ts";
 import type { SamplerStart, SamplerStep } from "./run_sampler.ts";
 import { concatChannels, concatRows, type Latent, type Tensor } from "./tensor.ts";
 import { rowNoise, torchNoise } from "./torch_noise.ts";
@@ -29,22 +29,23 @@ export interface Start {
 export async function startRun(
   options: ReadOptions,
   run: Run,
-  { noise, model, inChannels, vae }: {
+  { noise, model, condition, vae }: {
     noise: Noise;
     model: Model;
-    inChannels: number;
+    condition: UnetTraits["condition"];
     vae: () => Promise<Vae>;
   },
 ): Promise<Start> {
   const rows = run.prompts.length;
   const shape = [rows, model.latentChannels, run.height / model.scale, run.width / model.scale];
   const draw = () => options.latents ?? noise.normal(shape);
-  const inpainting = inChannels === 2 * model.latentChannels + 1;
-  if (inChannels !== model.latentChannels && !(inpainting && options.mask !== undefined)) {
+  const inpainting = condition?.channels === model.latentChannels + 1;
+  if (condition?.required && !(inpainting && options.mask !== undefined)) {
     throw new TypeError(
       inpainting
         ? `Cannot generate with "${model.name}": it is an inpainting model, expected the options "image" and "mask".`
-        : `Cannot generate with "${model.name}": its UNet takes ${inChannels} channels, expected ${model.latentChannels}.`,
+        : `Cannot generate with "${model.name}": its UNet takes ${condition.channels} channels beside the latent, ` +
+          `expected none, or ${model.latentChannels + 1} for a mask and a masked latent.`,
     );
   }
   if (options.image === undefined) return { start: { noise: draw() } };

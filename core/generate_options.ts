@@ -10,6 +10,7 @@ import { BASE, type Model, type OptionOfSome } from "./model.ts";
 import type { Control, ControlOptions, PromptSyntax } from "./parts.ts";
 import type { RandomSource } from "./noise.ts";
 import type { Sampler } from "./sampler.ts";
+import type { Schedule } from "./schedule.ts";
 import type { GenerationStep } from "./generation.ts";
 import { type Latent, sizeOf } from "./tensor.ts";
 import { checkSizes, type RunSizes } from "./told_sizes.ts";
@@ -155,6 +156,7 @@ export interface Run {
   readonly sizes?: RunSizes;
   readonly sampler: Sampler;
   readonly kind: string;
+  readonly schedule: Schedule;
   readonly steps: number;
   readonly guidance: number;
   readonly guidanceRescale: number;
@@ -183,7 +185,6 @@ export function planRun(options: ReadOptions, model: Model): Run {
       `Cannot sample "${model.name}" with ${sampler.name}: it needs weights trained for "${kind}", the model has ${kinds}.`,
     );
   }
-  const steps = whole("steps", options.steps ?? sampler.steps, 1, model.schedule.last + 1);
   const guidance = inRange("guidance", options.guidance ?? sampler.guidance ?? model.guidanceScale, 0, 1000);
   const { image, mask, control = [] } = options;
   const size = image === undefined ? { width: model.size, height: model.size } : pictureSize(image);
@@ -202,6 +203,8 @@ export function planRun(options: ReadOptions, model: Model): Run {
       `Cannot generate a picture of ${width} × ${height}: expected at most ${mostPixels} pixels in all.`,
     );
   }
+  const schedule = model.schedule({ width, height });
+  const steps = whole("steps", options.steps ?? sampler.steps, 1, schedule.last + 1);
   const controls = control.map((input) => ["control image", input.image] as const);
   for (const [name, picture] of [["image", image], ["mask", mask], ...controls] as const) {
     const given = picture === undefined ? { width, height } : pictureSize(picture);
@@ -239,6 +242,7 @@ export function planRun(options: ReadOptions, model: Model): Run {
     ...options.sizes !== undefined && { sizes: options.sizes },
     sampler,
     kind,
+    schedule,
     steps,
     guidance,
     guidanceRescale: inRange("guidanceRescale", options.guidanceRescale ?? 0, 0, 1),

@@ -139,11 +139,11 @@ export class Pipeline implements AsyncDisposable {
     clock: Clock,
   ): AsyncGenerator<GenerationStep, Generation, void> {
     const { signal } = options;
-    const { schedule } = this.model;
+    const { schedule } = run;
     const warning = meantForOthers(run.sampler, this.model, this.#loras);
     if (warning !== undefined) options.onWarning?.(warning);
     const unet = this.model.unets.get(run.kind)!;
-    const embedded = unet.config.timeCondProjDim !== undefined; // such networks take the scale as an input
+    const embedded = unet.traits.embeddedGuidance ?? false; // such networks take the scale as an input
     const guidance = (this.model.guidance ?? classifierFree)({
       scale: embedded ? 1 : run.guidance,
       rescale: run.guidanceRescale,
@@ -160,7 +160,7 @@ export class Pipeline implements AsyncDisposable {
     const vae = () => clock.load(this.model.vae.get());
     const { start, concat, blend } = await clock.spend(
       "encode",
-      startRun(options, run, { noise, model: this.model, inChannels: unet.config.inChannels, vae }),
+      startRun(options, run, { noise, model: this.model, condition: unet.traits.condition, vae }),
     );
     if (options.image !== undefined) await this.#leave(this.model.vae);
     const decoder = this.#ahead(() => this.model.vae.get()); // while the picture is denoised
@@ -292,7 +292,7 @@ export class Pipeline implements AsyncDisposable {
     if (image !== undefined && run.strength === 0) return 0;
     const start = image === undefined ? {} : { image: EMPTY, strength: run.strength };
     const { plan, first } = planSampling(run.sampler, start, {
-      schedule: this.model.schedule,
+      schedule: run.schedule,
       steps: run.steps,
     });
     return plan.transitions.length - first;

@@ -48,7 +48,9 @@ Deno.test("guidance runs in one batch or in two passes, with the same result", a
 });
 
 Deno.test("guidance of 1 or less, and guidance-distilled networks, take one pass", async () => {
-  for (const [model, guidance] of [[{}, 1], [{}, 0], [{ config: { timeCondProjDim: 8 } }, 7.5]] as const) {
+  for (
+    const [model, guidance] of [[{}, 1], [{}, 0], [{ traits: { embeddedGuidance: true } }, 7.5]] as const
+  ) {
     const events: Events = [];
     await using pipeline = new Pipeline(testModel({ events, ...model }));
     await pipeline.generate({ prompt, guidance, steps: 1 });
@@ -234,6 +236,6 @@ Deno.test("a sampler for distilled weights warns once a run, unless the model or
   assert.deepEqual(more, []);
   assert.deepEqual(await warningsOf({ ...testModel(), name: "SimianLuo/LCM_Dreamshaper_v7" }), []);
   assert.deepEqual(await warningsOf({ ...testModel(), sampler: lcm }), []);
-  assert.deepEqual(await warningsOf(testModel({ config: { timeCondProjDim: 8 } })), []);
+  assert.deepEqual(await warningsOf(testModel({ traits: { embeddedGuidance: true } })), []);
   assert.deepEqual(await warningsOf(testModel(), [{ source: "loras/lcm-lora-sdv1-5.safetensors" }]), []);
 });

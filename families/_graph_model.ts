@@ -8,7 +8,7 @@ import { BASE, type Model, type ModelUnet } from "../core/model.ts";
 import type { TextEncoder, Vae } from "../core/parts.ts";
 import type { Graph } from "../graph/graph.ts";
 import { unet } from "../models/unet.ts";
-import { readUnetConfig, type UnetArchitecture } from "../models/unet_config.ts";
+import { readUnetConfig, type UnetArchitecture, unetTraits } from "../models/unet_config.ts";
 import { readLatentToRgb } from "../parts/_latent_to_rgb.ts";
 import { graphUnet } from "../parts/unet.ts";
 import { autoencoderVae, readAutoencoder } from "../parts/vae.ts";
@@ -89,7 +89,7 @@ export function graphModel(files: Components, options: OpenModelOptions, family:
         graphUnet({ architecture: config, load: load("unet", adapt(weights, "unet")), loras }),
       );
     });
-    unets.set(kind, { config, part });
+    unets.set(kind, { traits: unetTraits(config), part });
   }
   const vaePart = ({ config, weights }: GraphComponent): LazyPart<Vae> => {
     const autoencoder = readAutoencoder(config);

@@ -6,7 +6,7 @@
  */
 import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
-import type { UnetConfig } from "../core/parts.ts";
+import type { UnetTraits } from "../core/parts.ts";
 import type { Activation } from "../graph/graph.ts";
 import {
   boolean,
@@ -97,8 +97,30 @@ export interface AddedEmbedding {
   readonly idFeatures: number;
 }
 
+/** The sizes on a UNet's outside. */
+export interface UnetSizes {
+  /** Channels of the `sample` input: the latent's, or 9 for inpainting models (latent + mask + masked latent). */
+  readonly inChannels: number;
+  /** Channels of the prediction, equal to the latent's. */
+  readonly outChannels: number;
+  /** Side of the training pictures in latent pixels (64 for 512 × 512 pictures). */
+  readonly sampleSize: number;
+  /** Width of the conditioning's last dimension. */
+  readonly crossAttentionDim: number;
+  /** Width of the guidance embedding of w-conditioned (guidance-distilled) networks. */
+  readonly timeCondProjDim?: number;
+}
+
+/** How a UNet of these sizes is called. */
+export function unetTraits({ inChannels, outChannels, timeCondProjDim }: UnetSizes): UnetTraits {
+  return {
+    ...inChannels > outChannels && { condition: { channels: inChannels - outChannels, required: true } },
+    ...timeCondProjDim !== undefined && { embeddedGuidance: true },
+  };
+}
+
 /** A UNet, level by level. */
-export interface UnetArchitecture extends UnetConfig, BlockConfig {
+export interface UnetArchitecture extends UnetSizes, BlockConfig {
   /** The embedding added to that of the timestep, where there is one. */
   readonly added?: AddedEmbedding;
   /** Resolutions, highest first. */

@@ -12,7 +12,7 @@ import type { Graph } from "../graph/graph.ts";
 import { residualPorts } from "../graph/passes/residual_ports.ts";
 import { guidanceFeatures, sinusoids } from "../models/sinusoids.ts";
 import { unet } from "../models/unet.ts";
-import type { UnetArchitecture } from "../models/unet_config.ts";
+import { type UnetArchitecture, unetTraits } from "../models/unet_config.ts";
 import { entry } from "./_conditioning.ts";
 
 /** What a {@linkcode Unet} of ours is made of. */
@@ -32,7 +32,7 @@ export interface GraphUnetOptions {
 export function graphUnet(options: GraphUnetOptions): Unet {
   const network = new PortedNetwork(options);
   return {
-    config: options.architecture,
+    traits: unetTraits(options.architecture),
     async load({ ports: { residuals } }): Promise<void> {
       await network.runner({ residuals });
     },

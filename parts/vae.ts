@@ -63,8 +63,7 @@ export function autoencoderVae(options: AutoencoderVaeOptions): Vae {
   const encoder = loadEncoder && new LazyPart(async (owned) => owned.use(await loadEncoder()));
   const decoder = new LazyPart(async (owned) => owned.use(await loadDecoder()));
   return {
-    latentChannels,
-    scale,
+    traits: { latentChannels, scale },
     async encode(pixels, { noise, samples = 1 } = {}) {
       if (encoder === undefined) {
         throw new UnsupportedModelError("Cannot encode a picture: the model has no VAE encoder.");

@@ -40,7 +40,7 @@ export async function ddimRun(
   const conditioning = { encoder_hidden_states };
   await using predictor: NoisePredictor = await unet.prepare(conditioning);
   await using prepared = await control?.(conditioning) ?? null;
-  const start = { noise: noise.normal([1, unet.config.outChannels, given.height / 8, given.width / 8]) };
+  const start = { noise: noise.normal([1, 4, given.height / 8, given.width / 8]) };
   const latents: Latent[] = [];
   const steps = given.num_inference_steps;
   const run = runSampler(

@@ -98,7 +98,7 @@ async function openRunModel(run: ReferenceRun, backend: Backend) {
   };
   const own: Model = {
     ...model,
-    schedule: scheduleFrom(schedule),
+    schedule: () => scheduleFrom(schedule),
     sampler: createSampler(sampler.name, options),
   };
   return own;

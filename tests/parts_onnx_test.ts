@@ -122,7 +122,7 @@ for (
       predicted,
     );
     const model = await openModelFolder(bare, { backend, tokenizer });
-    assert.equal(model.unets.get("base")!.config.crossAttentionDim, 16);
+    assert.deepEqual(model.unets.get("base")!.traits, {});
     await using unet = await model.unets.get("base")!.part.get();
     await using predictor = await unet.prepare({ encoder_hidden_states: states });
     const { shape } = await predictor.predict(latent, 999);
@@ -141,8 +141,8 @@ Deno.test("a w-conditioned ONNX UNet gets its guidance", async () => {
   };
   const { backend, calls } = recorder(inputs, predicted);
   const model = await openModelFolder(bare, { backend, tokenizer });
-  const { config, part } = model.unets.get("base")!;
-  assert.equal(config.timeCondProjDim, 256);
+  const { traits, part } = model.unets.get("base")!;
+  assert.deepEqual(traits, { embeddedGuidance: true });
   await using predictor = await (await part.get()).prepare({ encoder_hidden_states: states }, {
     guidanceScale: 8,
   });

@@ -10,7 +10,7 @@ import { UnsupportedModelError } from "../../core/errors.ts";
 import { LazyPart } from "../../core/lazy_part.ts";
 import { BASE, type Model, type ModelUnet } from "../../core/model.ts";
 import type { TextEncoder, Unet, Vae } from "../../core/parts.ts";
-import { readUnetConfig } from "../../models/unet_config.ts";
+import { readUnetConfig, type UnetSizes, unetTraits } from "../../models/unet_config.ts";
 import { loadTokenizer } from "../../tokenizer/load_tokenizer.ts";
 import { wrap } from "../../parts/_ports.ts";
 import { modelDefaults, STABLE_DIFFUSION_SCHEDULER } from "../_model_defaults.ts";
@@ -37,10 +37,12 @@ export async function openOnnxModel(files: Components, options: OpenModelOptions
   const sizes = readSizes(files);
   const { latentChannels, scale } = sizes;
   const unets = new Map<string, ModelUnet>();
+  let sampleSize = 64;
   for (const [kind, role] of unetRoles(files.roles)) {
-    unets.set(kind, await openUnet(files, role, { load, scale }));
+    const { sizes, part } = await openUnet(files, role, { load, scale });
+    unets.set(kind, { traits: unetTraits(sizes), part });
+    if (kind === BASE) sampleSize = sizes.sampleSize;
   }
-  const base = unets.get(BASE)!.config;
   const tokenizer = loadTokenizer(await files.tokenizer("tokenizer"));
   const textEncoder = new LazyPart<TextEncoder>((owned) =>
     Promise.resolve(owned.use(onnxTextEncoder(tokenizer, () => load("text_encoder"))))
@@ -63,7 +65,7 @@ export async function openOnnxModel(files: Components, options: OpenModelOptions
         tile,
       })))
     ),
-    size: base.sampleSize * scale,
+    size: sampleSize * scale,
     scale,
     latentChannels,
     ...modelDefaults(files.scheduler ?? STABLE_DIFFUSION_SCHEDULER, options),
@@ -74,14 +76,15 @@ async function openUnet(
   files: Components,
   role: string,
   { load, scale }: { load: (role: string) => Promise<Runner>; scale: number },
-): Promise<ModelUnet> {
+): Promise<{ readonly sizes: UnetSizes; readonly part: LazyPart<Unet> }> {
   const json = files.config(role);
-  const given = json && readUnetConfig(json);
+  let sizes: UnetSizes | undefined = json && readUnetConfig(json);
   const part = new LazyPart<Unet>(async (owned) => {
     const runner = await load(role);
-    return owned.use(await wrap(runner, () => onnxUnet(runner, given ?? readUnetPorts(runner), scale)));
+    return owned.use(await wrap(runner, () => onnxUnet(runner, sizes ??= readUnetPorts(runner), scale)));
   });
-  return { config: given ?? (await part.get()).config, part };
+  if (sizes === undefined) await part.get();
+  return { sizes: sizes!, part };
 }
 
 /** A VAE's `config.json` lies in the folder of either half, or in that of the whole; else it is Stable Diffusion's. */

@@ -1,9 +1,10 @@
 /** Somebody's UNet: the rank, type and number of its timesteps, and what else it wants to be told, it says itself. */
 import type { AnyTensor, Port, Runner } from "../../backends/backend.ts";
 import { UnsupportedModelError } from "../../core/errors.ts";
-import type { NoisePredictor, Unet, UnetConfig } from "../../core/parts.ts";
+import type { NoisePredictor, Unet } from "../../core/parts.ts";
 import { concatChannels, type Tensor } from "../../core/tensor.ts";
 import { guidanceFeatures } from "../../models/sinusoids.ts";
+import { type UnetSizes, unetTraits } from "../../models/unet_config.ts";
 import { entry } from "../_conditioning.ts";
 import { FixedRunner } from "../_fixed_runner.ts";
 import { fixedSize, portsOf } from "../_ports.ts";
@@ -11,19 +12,19 @@ import { fixedSize, portsOf } from "../_ports.ts";
 const part = "the UNet";
 
 /** Puts a network behind the contract. */
-export function onnxUnet(runner: Runner, config: UnetConfig, scale: number): Unet {
+export function onnxUnet(runner: Runner, sizes: UnetSizes, scale: number): Unet {
   const { sample } = unetPorts(runner);
   const network = new FixedRunner(withOneTimestep(runner), { part, main: sample, scale });
   const output = runner.outputs[0]!.name;
   return {
-    config,
+    traits: unetTraits(sizes),
     prepare(conditioning, { concat, guidanceScale = 1, signal } = {}): Promise<NoisePredictor> {
       const hidden = entry(conditioning, "encoder_hidden_states", part);
       if (conditioning["encoder_attention_mask"] !== undefined) {
         throw new UnsupportedModelError(`Cannot mask tokens: this ONNX model takes no mask.`);
       }
       const rows = hidden.shape[0]!;
-      const { timeCondProjDim } = config;
+      const { timeCondProjDim } = sizes;
       const bound = {
         encoder_hidden_states: hidden,
         ...timeCondProjDim !== undefined && {
@@ -74,7 +75,7 @@ function explain(error: unknown, { shape }: Tensor, scale: number): unknown {
 }
 
 /** What a model says of itself, where its folder has no `config.json`. */
-export function readUnetPorts(runner: Runner): UnetConfig {
+export function readUnetPorts(runner: Runner): UnetSizes {
   const { sample, encoder_hidden_states: states } = unetPorts(runner);
   const inChannels = fixedSize(sample, 1) ?? 4;
   const inpainting = 9;

@@ -99,8 +99,7 @@ const broken: Readonly<Record<string, readonly [Partial<Model>, RegExp]>> = {
     vae: new LazyPart<Vae>(() =>
       Promise.resolve({
         ...none,
-        latentChannels: 4,
-        scale: 8,
+        traits: { latentChannels: 4, scale: 8 },
         encode: () => Promise.reject(),
         decode: () => Promise.resolve({ data: new Float32Array(768).fill(Infinity), shape: [1, 3, 16, 16] }),
       })
