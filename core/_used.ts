@@ -3,7 +3,8 @@ import type { ReadOptions } from "./_pictures.ts";
 import type { Run } from "./generate_options.ts";
 import type { Image } from "./image.ts";
 import type { LoraInput, Model } from "./model.ts";
-import type { Fingerprint, PictureSources, UsedFile, UsedLora } from "./picture_sources.ts";
+import type { UsedFile } from "./model_origin.ts";
+import type { Fingerprint, PictureSources, UsedLora } from "./picture_sources.ts";
 import type { Tensor } from "./tensor.ts";
 
 /** The LoRAs of a call as a record has them. */

@@ -11,19 +11,12 @@ export * from "./guidance.ts";
 export * from "./image.ts";
 export * from "./lazy_part.ts";
 export * from "./model.ts";
+export type * from "./model_origin.ts";
 export type * from "./noise.ts";
 export * from "./parameterisation.ts";
 export type * from "./parts.ts";
 export * from "./pipeline.ts";
-export type {
-  Fingerprint,
-  ModelOrigin,
-  PictureSources,
-  UsedControl,
-  UsedFile,
-  UsedInversion,
-  UsedLora,
-} from "./picture_sources.ts";
+export type { Fingerprint, PictureSources, UsedControl, UsedLora } from "./picture_sources.ts";
 export * from "./preview.ts";
 export * from "./queue.ts";
 export * from "./run_sampler.ts";
