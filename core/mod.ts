@@ -3,10 +3,10 @@
  *
  * @module
  */
-export * from "./cuda_noise.ts";
+export * from "../noise/cuda_noise.ts";
 export * from "./errors.ts";
-export type { ControlInput, GenerateOptions } from "./generate_options.ts";
-export type * from "./generation.ts";
+export type { ControlInput, GenerateOptions } from "../pipeline/generate_options.ts";
+export type * from "../pipeline/generation.ts";
 export * from "./guidance.ts";
 export * from "./image.ts";
 export * from "./lazy_part.ts";
@@ -15,14 +15,14 @@ export type * from "./model_origin.ts";
 export type * from "./noise.ts";
 export * from "./parameterisation.ts";
 export type * from "./parts.ts";
-export * from "./pipeline.ts";
-export type { Fingerprint, PictureSources, UsedControl, UsedLora } from "./picture_sources.ts";
-export * from "./preview.ts";
+export * from "../pipeline/pipeline.ts";
+export type { Fingerprint, PictureSources, UsedControl, UsedLora } from "../pipeline/picture_sources.ts";
+export * from "../pipeline/preview.ts";
 export * from "./queue.ts";
-export * from "./run_sampler.ts";
+export * from "../pipeline/run_sampler.ts";
 export type * from "./sampler.ts";
 export * from "./schedule.ts";
 export * from "./tensor.ts";
 export type * from "./tokenizer.ts";
 export type { RunSizes, ToldSizes } from "./told_sizes.ts";
-export * from "./torch_noise.ts";
+export * from "../noise/torch_noise.ts";

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { addNoise, parameterise } from "./parameterisation.ts";
-import type { Noise } from "./noise.ts";
-import type { Denoiser, Sampler, SamplerOutput } from "./sampler.ts";
-import type { NoiseLevel, Plan, Schedule } from "./schedule.ts";
-import type { Latent } from "./tensor.ts";
+import { addNoise, parameterise } from "../core/parameterisation.ts";
+import type { Noise } from "../core/noise.ts";
+import type { Denoiser, Sampler, SamplerOutput } from "../core/sampler.ts";
+import type { NoiseLevel, Plan, Schedule } from "../core/schedule.ts";
+import type { Latent } from "../core/tensor.ts";
 
 /** Where a run begins. */
 export interface SamplerStart {

@@ -5,8 +5,8 @@
  */
 import { log, sinCos } from "./_float32_math.ts";
 import { Mt19937 } from "./_mt19937.ts";
-import type { Noise } from "./noise.ts";
-import { concatRows, sizeOf } from "./tensor.ts";
+import type { Noise } from "../core/noise.ts";
+import { concatRows, sizeOf } from "../core/tensor.ts";
 
 /** From this many elements on, PyTorch fills a tensor in blocks of so many. */
 const BLOCK = 16;

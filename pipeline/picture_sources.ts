@@ -4,9 +4,9 @@
  * @module
  */
 import type { GenerateOptions } from "./generate_options.ts";
-import type { LoraInput } from "./model.ts";
-import type { ModelOrigin, UsedFile } from "./model_origin.ts";
-import type { ControlOptions } from "./parts.ts";
+import type { LoraInput } from "../core/model.ts";
+import type { ModelOrigin, UsedFile } from "../core/model_origin.ts";
+import type { ControlOptions } from "../core/parts.ts";
 
 /** A LoRA that was used. */
 export interface UsedLora extends UsedFile, Pick<LoraInput, "scale" | "strict"> {}
