@@ -23,7 +23,7 @@ const TURN = Math.fround(2 ** -32 * 2 * Math.PI);
  *
  * @example
  * ```ts
- * import { cudaNoise } from "@mobile-diffusion/sdk/core";
+ * import { cudaNoise } from "@mobile-diffusion/sdk/noise";
  * cudaNoise(0).normal([3, 4]).data[0]; // -0.9246…
  * ```
  */

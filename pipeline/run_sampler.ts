@@ -89,7 +89,9 @@ export function planSampling(
  *
  * @example
  * ```ts
- * import { type Denoiser, runSampler, torchNoise } from "@mobile-diffusion/sdk/core";
+ * import type { Denoiser } from "@mobile-diffusion/sdk/core";
+ * import { torchNoise } from "@mobile-diffusion/sdk/noise";
+ * import { runSampler } from "@mobile-diffusion/sdk/pipeline";
  * import { createSchedule } from "@mobile-diffusion/sdk/schedules";
  * import { ddim } from "@mobile-diffusion/sdk/samplers";
  * const noise = torchNoise(7);
