@@ -14,7 +14,7 @@ async function generate(
   ...args: readonly string[]
 ): Promise<{ sha256?: string; said: string }> {
   const { code, out, err } = await run(folder, ["generate", ...args, ...common]);
-  const said = err.split("\n").filter((line) => /^--from|^Cannot/.test(line)).join("\n");
+  const said = err.split("\n").filter((line) => /^--from|Error/.test(line)).join("\n");
   return code === 0 ? { sha256: JSON.parse(out).images[0].sha256, said } : { said };
 }
 
