@@ -4,7 +4,7 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
-import type { GenerationParameters } from "../core/generation.ts";
+import type { GenerationParameters } from "../pipeline/generation.ts";
 import { parseParameters } from "../image/mod.ts";
 import { parametersText } from "../presets/encode_generated.ts";
 import type { PictureRequest } from "../presets/records/request.ts";

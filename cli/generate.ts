@@ -5,7 +5,7 @@
  */
 import { createHash } from "node:crypto";
 import process from "node:process";
-import type { Generation } from "../core/generation.ts";
+import type { Generation } from "../pipeline/generation.ts";
 import type { CreatePipelineOptions } from "../presets/create_pipeline.ts";
 import type { PictureRequest } from "../presets/records/request.ts";
 import { generateOptions } from "./_generate_options.ts";

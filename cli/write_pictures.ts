@@ -5,7 +5,7 @@
  */
 import { link, lstat, mkdtemp, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { GeneratedImage, ImageFormat } from "../core/generation.ts";
+import type { GeneratedImage, ImageFormat } from "../pipeline/generation.ts";
 import { reasonOf } from "./_reason.ts";
 import { UsageError } from "./usage.ts";
 

@@ -1,7 +1,7 @@
 /** A1111's prompt syntax in whole runs: words that change, prompts that steer together, networks that are no words. */
 import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
-import type { GenerateOptions } from "../core/generate_options.ts";
+import type { GenerateOptions } from "../pipeline/generate_options.ts";
 import { createPipeline } from "../mod.ts";
 import { euler } from "../samplers/euler.ts";
 import { maxAbsDifference } from "./_fixtures.ts";

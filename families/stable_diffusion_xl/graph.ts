@@ -8,7 +8,7 @@ import { UnsupportedModelError } from "../../core/errors.ts";
 import { LazyPart } from "../../core/lazy_part.ts";
 import type { Model } from "../../core/model.ts";
 import type { TextEncoder } from "../../core/parts.ts";
-import { SDXL_LATENT_TO_RGB } from "../../core/preview.ts";
+import { SDXL_LATENT_TO_RGB } from "../../pipeline/preview.ts";
 import { addedFeatures } from "../../models/added_features.ts";
 import { type ClipTextConfig, readClipTextConfig } from "../../models/clip_text.ts";
 import { readUnetConfig } from "../../models/unet_config.ts";
