@@ -7,7 +7,7 @@ import type { LoraTarget } from "../../adapters/mod.ts";
 import { LazyPart } from "../../core/lazy_part.ts";
 import type { Model } from "../../core/model.ts";
 import type { TextEncoder } from "../../core/parts.ts";
-import { SDXL_LATENT_TO_RGB } from "../../core/preview.ts";
+import { SDXL_LATENT_TO_RGB } from "../../pipeline/preview.ts";
 import { addedFeatures } from "../../models/added_features.ts";
 import { clipText, type ClipTextConfig, readClipTextConfig } from "../../models/clip_text.ts";
 import { textEncoderWeights, TOKEN_TABLE } from "../../parts/_weight_names.ts";

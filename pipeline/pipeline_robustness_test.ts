@@ -1,11 +1,11 @@
 /** What must not break a pipeline: a lost device, a signal at any moment, pictures that are none. */
 import assert from "node:assert/strict";
 import { type Events, testModel } from "../tests/_plain_model.ts";
-import { BackendUnavailableError } from "./errors.ts";
+import { BackendUnavailableError } from "../core/errors.ts";
 import type { GenerateOptions } from "./generate_options.ts";
-import type { Image } from "./image.ts";
+import type { Image } from "../core/image.ts";
 import { Pipeline } from "./pipeline.ts";
-import type { Sampler } from "./sampler.ts";
+import type { Sampler } from "../core/sampler.ts";
 
 const prompt = "a red house";
 const grey: Image = { width: 16, height: 16, data: new Uint8Array(768).fill(128) };

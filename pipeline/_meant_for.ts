@@ -1,7 +1,7 @@
 /** Whether a sampler runs on weights that it was meant for, as far as names and configurations say. */
-import { BASE, type Model } from "./model.ts";
+import { BASE, type Model } from "../core/model.ts";
 import type { UsedLora } from "./picture_sources.ts";
-import type { Sampler } from "./sampler.ts";
+import type { Sampler } from "../core/sampler.ts";
 
 /**
  * A sentence where a sampler wants distilled weights and nothing says that these are; never an error, for the network of

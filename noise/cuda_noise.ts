@@ -4,9 +4,9 @@
  *
  * @module
  */
-import type { Noise } from "./noise.ts";
+import type { Noise } from "../core/noise.ts";
 import { philox } from "./_philox.ts";
-import { sizeOf } from "./tensor.ts";
+import { sizeOf } from "../core/tensor.ts";
 
 /** `CURAND_2POW32_INV` and `CURAND_2POW32_INV_2PI`, in float32 as CUDA has them. */
 const UNIT = Math.fround(2 ** -32);
@@ -23,7 +23,7 @@ const TURN = Math.fround(2 ** -32 * 2 * Math.PI);
  *
  * @example
  * ```ts
- * import { cudaNoise } from "@mobile-diffusion/sdk/core";
+ * import { cudaNoise } from "@mobile-diffusion/sdk/noise";
  * cudaNoise(0).normal([3, 4]).data[0]; // -0.9246…
  * ```
  */

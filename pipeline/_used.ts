@@ -1,10 +1,11 @@
 /** What a run used, as the record of its pictures has it. */
 import type { ReadOptions } from "./_pictures.ts";
 import type { Run } from "./generate_options.ts";
-import type { Image } from "./image.ts";
-import type { LoraInput, Model } from "./model.ts";
-import type { Fingerprint, PictureSources, UsedFile, UsedLora } from "./picture_sources.ts";
-import type { Tensor } from "./tensor.ts";
+import type { Image } from "../core/image.ts";
+import type { LoraInput, Model } from "../core/model.ts";
+import type { UsedFile } from "../core/model_origin.ts";
+import type { Fingerprint, PictureSources, UsedLora } from "./picture_sources.ts";
+import type { Tensor } from "../core/tensor.ts";
 
 /** The LoRAs of a call as a record has them. */
 export async function usedLoras(

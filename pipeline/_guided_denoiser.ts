@@ -1,7 +1,7 @@
 /** The network, guidance and controls behind a sampler's {@linkcode Denoiser}. */
 import type { Run } from "./generate_options.ts";
-import type { Guidance } from "./guidance.ts";
-import { type Denoised, parameterise } from "./parameterisation.ts";
+import type { Guidance } from "../core/guidance.ts";
+import { type Denoised, parameterise } from "../core/parameterisation.ts";
 import type {
   Conditioning,
   Control,
@@ -14,9 +14,9 @@ import type {
   PrepareOptions,
   Residuals,
   Unet,
-} from "./parts.ts";
-import type { NoiseLevel, Schedule } from "./schedule.ts";
-import { concatRows, type Latent, sliceRows, type Tensor } from "./tensor.ts";
+} from "../core/parts.ts";
+import type { NoiseLevel, Schedule } from "../core/schedule.ts";
+import { concatRows, type Latent, sliceRows, type Tensor } from "../core/tensor.ts";
 
 /** A control with its picture and options. */
 export interface BoundControl {

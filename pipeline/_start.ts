@@ -1,14 +1,14 @@
 /** Where a run begins: noise from the seeds, and latents of the given pictures. */
 import type { ReadOptions } from "./_pictures.ts";
-import { cudaNoise } from "./cuda_noise.ts";
+import { cudaNoise } from "../noise/cuda_noise.ts";
 import type { Run } from "./generate_options.ts";
-import { type Image, toPixels } from "./image.ts";
-import type { Model } from "./model.ts";
-import type { Noise } from "./noise.ts";
-import type { UnetTraits, Vae } from "./parts.ts";
+import { type Image, toPixels } from "../core/image.ts";
+import type { Model } from "../core/model.ts";
+import type { Noise } from "../core/noise.ts";
+import type { UnetTraits, Vae } from "../core/parts.ts";
 import type { SamplerStart, SamplerStep } from "./run_sampler.ts";
-import { concatChannels, concatRows, type Latent, type Tensor } from "./tensor.ts";
-import { rowNoise, torchNoise } from "./torch_noise.ts";
+import { concatChannels, concatRows, type Latent, type Tensor } from "../core/tensor.ts";
+import { rowNoise, torchNoise } from "../noise/torch_noise.ts";
 
 /** The noise of a run: one stream a row, or one for all. */
 export function runNoise({ seeds, batchNoise, rng }: Run): Noise {

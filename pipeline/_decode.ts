@@ -1,7 +1,7 @@
 /** Latents to pictures. */
-import { type Image, toImages } from "./image.ts";
-import type { Encoded, Vae } from "./parts.ts";
-import { type Latent, sliceRows, type Tensor } from "./tensor.ts";
+import { type Image, toImages } from "../core/image.ts";
+import type { Encoded, Vae } from "../core/parts.ts";
+import { type Latent, sliceRows, type Tensor } from "../core/tensor.ts";
 
 /** One picture at a time: the decoder's activations are the largest of all. */
 export async function decodeRows(

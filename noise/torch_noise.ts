@@ -5,8 +5,8 @@
  */
 import { log, sinCos } from "./_float32_math.ts";
 import { Mt19937 } from "./_mt19937.ts";
-import type { Noise } from "./noise.ts";
-import { concatRows, sizeOf } from "./tensor.ts";
+import type { Noise } from "../core/noise.ts";
+import { concatRows, sizeOf } from "../core/tensor.ts";
 
 /** From this many elements on, PyTorch fills a tensor in blocks of so many. */
 const BLOCK = 16;
@@ -22,7 +22,7 @@ const BLOCK = 16;
  *
  * @example
  * ```ts
- * import { TorchGenerator } from "@mobile-diffusion/sdk/core";
+ * import { TorchGenerator } from "@mobile-diffusion/sdk/noise";
  * const generator = new TorchGenerator(0);
  * console.log(generator.randn(2)); // 1.5409960746765137, -0.293428897857666
  * ```
@@ -137,7 +137,7 @@ function boxMuller64(u: number, v: number): [number, number] {
  *
  * @example
  * ```ts
- * import { torchNoise } from "@mobile-diffusion/sdk/core";
+ * import { torchNoise } from "@mobile-diffusion/sdk/noise";
  * const noise = torchNoise(42).normal([1, 4, 64, 64]); // the latents that diffusers starts from
  * ```
  */
@@ -154,7 +154,7 @@ export function torchNoise(seed: number): Noise {
  *
  * @example
  * ```ts
- * import { rowNoise, torchNoise } from "@mobile-diffusion/sdk/core";
+ * import { rowNoise, torchNoise } from "@mobile-diffusion/sdk/noise";
  * const noise = rowNoise([7, 8].map(torchNoise)).normal([2, 4, 64, 64]);
  * ```
  */

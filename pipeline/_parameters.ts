@@ -3,7 +3,7 @@ import type { ReadOptions } from "./_pictures.ts";
 import type { Run } from "./generate_options.ts";
 import type { GenerationParameters } from "./generation.ts";
 import type { PictureSources } from "./picture_sources.ts";
-import type { Model } from "./model.ts";
+import type { Model } from "../core/model.ts";
 
 /** Parameters of one row of a run. */
 export function parametersOf(

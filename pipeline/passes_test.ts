@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { type Events, testModel } from "../tests/_plain_model.ts";
-import { LazyPart } from "./lazy_part.ts";
-import type { Model } from "./model.ts";
-import type { Pass, TextEncoder } from "./parts.ts";
+import { LazyPart } from "../core/lazy_part.ts";
+import type { Model } from "../core/model.ts";
+import type { Pass, TextEncoder } from "../core/parts.ts";
 import { Pipeline } from "./pipeline.ts";
 
 const pass = (name: string, value: number): Pass => ({

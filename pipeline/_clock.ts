@@ -1,5 +1,5 @@
 /** Where the time of a run goes. */
-import { abandonable } from "./abandonable.ts";
+import { abandonable } from "../core/abandonable.ts";
 import type { GenerationTimes } from "./generation.ts";
 
 type Phase = Exclude<keyof GenerationTimes, "total">;

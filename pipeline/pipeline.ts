@@ -22,18 +22,18 @@ import type {
   ImageDecoder,
   ImageEncoder,
 } from "./generation.ts";
-import type { Image } from "./image.ts";
+import type { Image } from "../core/image.ts";
 import { previewImages } from "./preview.ts";
-import { classifierFree, type Guidance } from "./guidance.ts";
-import type { LazyPart } from "./lazy_part.ts";
-import { BackendUnavailableError, UnsupportedModelError } from "./errors.ts";
-import type { LoraInput, Model } from "./model.ts";
+import { classifierFree, type Guidance } from "../core/guidance.ts";
+import type { LazyPart } from "../core/lazy_part.ts";
+import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
+import type { LoraInput, Model } from "../core/model.ts";
 import type { Fingerprint, UsedLora } from "./picture_sources.ts";
-import { Queue } from "./queue.ts";
-import type { Encoded, LoadNeeds } from "./parts.ts";
+import { Queue } from "../core/queue.ts";
+import type { Encoded, LoadNeeds } from "../core/parts.ts";
 import { planSampling, runSampler, type SamplerStep } from "./run_sampler.ts";
-import type { Sampler } from "./sampler.ts";
-import type { Latent, Tensor } from "./tensor.ts";
+import type { Sampler } from "../core/sampler.ts";
+import type { Latent, Tensor } from "../core/tensor.ts";
 
 /** Options of {@linkcode Pipeline}. */
 export interface PipelineOptions {

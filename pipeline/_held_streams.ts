@@ -2,7 +2,7 @@
  * Streams as their consumers hold them. Between two steps a stream has the pipeline's turn while its consumer has the
  * word, who may forget it, or call the pipeline from inside the loop and wait for itself.
  */
-import { builtinIfAny } from "./platform.ts";
+import { builtinIfAny } from "../core/platform.ts";
 
 /** The streams of one pipeline. */
 export class HeldStreams<Step, Result> {

@@ -1,10 +1,10 @@
 /** The pictures that a user hands in: files are read, pixels are checked. */
 import type { ControlInput, GenerateOptions } from "./generate_options.ts";
 import type { ImageDecoder } from "./generation.ts";
-import type { Image, Picture } from "./image.ts";
-import type { Model } from "./model.ts";
-import type { Sampler } from "./sampler.ts";
-import { sizeOf, type Tensor } from "./tensor.ts";
+import type { Image, Picture } from "../core/image.ts";
+import type { Model } from "../core/model.ts";
+import type { Sampler } from "../core/sampler.ts";
+import { sizeOf, type Tensor } from "../core/tensor.ts";
 
 /** Options with every picture as pixels. */
 export interface ReadOptions extends Omit<GenerateOptions, "image" | "mask" | "control" | "sampler"> {

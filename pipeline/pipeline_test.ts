@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { type Events, plainSampler, testModel } from "../tests/_plain_model.ts";
 import type { GenerateOptions } from "./generate_options.ts";
-import type { LoraInput, Model } from "./model.ts";
+import type { LoraInput, Model } from "../core/model.ts";
 import { Pipeline } from "./pipeline.ts";
 
 const prompt = "a red house";

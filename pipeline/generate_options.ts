@@ -3,17 +3,17 @@
  *
  * @module
  */
-import { checkOptions } from "./check_options.ts";
+import { checkOptions } from "../core/check_options.ts";
 import { pictureSize, type ReadOptions } from "./_pictures.ts";
-import type { Picture } from "./image.ts";
-import { BASE, type Model, type OptionOfSome } from "./model.ts";
-import type { Control, ControlOptions, PromptSyntax } from "./parts.ts";
-import type { RandomSource } from "./noise.ts";
-import type { Sampler } from "./sampler.ts";
-import type { Schedule } from "./schedule.ts";
+import type { Picture } from "../core/image.ts";
+import { BASE, type Model, type OptionOfSome } from "../core/model.ts";
+import type { Control, ControlOptions, PromptSyntax } from "../core/parts.ts";
+import type { RandomSource } from "../core/noise.ts";
+import type { Sampler } from "../core/sampler.ts";
+import type { Schedule } from "../core/schedule.ts";
 import type { GenerationStep } from "./generation.ts";
-import { type Latent, sizeOf } from "./tensor.ts";
-import { checkSizes, type RunSizes } from "./told_sizes.ts";
+import { type Latent, sizeOf } from "../core/tensor.ts";
+import { checkSizes, type RunSizes } from "../core/told_sizes.ts";
 
 /** Options of {@linkcode Pipeline.generate} and {@linkcode Pipeline.stream}. */
 export interface GenerateOptions {

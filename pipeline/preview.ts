@@ -3,8 +3,8 @@
  *
  * @module
  */
-import type { Image } from "./image.ts";
-import type { Latent } from "./tensor.ts";
+import type { Image } from "../core/image.ts";
+import type { Latent } from "../core/tensor.ts";
 
 /** What the four channels of Stable Diffusion 1.x latents add to red, green and blue, then the constant. */
 export const SD1_LATENT_TO_RGB: readonly (readonly [number, number, number])[] = [

@@ -3,13 +3,13 @@
  *
  * @module
  */
-import type { Image } from "./image.ts";
-import type { RandomSource } from "./noise.ts";
+import type { Image } from "../core/image.ts";
+import type { RandomSource } from "../core/noise.ts";
 import type { PictureSources } from "./picture_sources.ts";
-import type { PromptSyntax } from "./parts.ts";
+import type { PromptSyntax } from "../core/parts.ts";
 import type { SamplerStep } from "./run_sampler.ts";
-import type { Latent } from "./tensor.ts";
-import type { RunSizes } from "./told_sizes.ts";
+import type { Latent } from "../core/tensor.ts";
+import type { RunSizes } from "../core/told_sizes.ts";
 
 /** How a picture was made: enough to make it again, or what it lacks for that. */
 export interface GenerationParameters {

@@ -4,39 +4,12 @@
  * @module
  */
 import type { GenerateOptions } from "./generate_options.ts";
-import type { LoraInput } from "./model.ts";
-import type { ControlOptions } from "./parts.ts";
-
-/** Where a model came from. */
-export interface ModelOrigin {
-  /** What the user called it: a path, a name on a hub, `"mini"`. Absent where files or parts were given. */
-  readonly source?: string;
-  /** Size of its files in all, in bytes, where they are on disk. */
-  readonly bytes?: number;
-  /** Options that it was opened with and that change pictures, as JSON holds them. */
-  readonly options: Readonly<Record<string, unknown>>;
-  /** Names of options that no record holds. */
-  readonly lacks: readonly string[];
-  /** New words for prompts, of files. @default {[]} */
-  readonly inversions?: readonly UsedInversion[];
-}
-
-/** A file or picture that was used. */
-export interface UsedFile {
-  /** How the user named it; absent where bytes were given. */
-  readonly source?: string;
-  /** SHA-256 in hexadecimal digits, or another text that tells it from others; absent where that would cost much. */
-  readonly hash?: string;
-}
+import type { LoraInput } from "../core/model.ts";
+import type { ModelOrigin, UsedFile } from "../core/model_origin.ts";
+import type { ControlOptions } from "../core/parts.ts";
 
 /** A LoRA that was used. */
 export interface UsedLora extends UsedFile, Pick<LoraInput, "scale" | "strict"> {}
-
-/** A new word that was given. */
-export interface UsedInversion extends UsedFile {
-  /** How prompts spell it. */
-  readonly token: string;
-}
 
 /** A control that was used; the hash is its picture's. */
 export interface UsedControl extends UsedFile, Pick<ControlOptions, "scale" | "window" | "guessMode"> {}

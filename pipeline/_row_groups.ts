@@ -1,8 +1,8 @@
 /** Many pictures, a few at a time: rows are cut into groups, so that no network call holds more than one group. */
 import { GuidedDenoiser, type GuidedDenoiserOptions } from "./_guided_denoiser.ts";
-import type { Denoised } from "./parameterisation.ts";
-import type { NoiseLevel } from "./schedule.ts";
-import { concatRows, type Latent, sliceRows } from "./tensor.ts";
+import type { Denoised } from "../core/parameterisation.ts";
+import type { NoiseLevel } from "../core/schedule.ts";
+import { concatRows, type Latent, sliceRows } from "../core/tensor.ts";
 
 /** One {@linkcode GuidedDenoiser} a group, and one denoiser over all rows. */
 export class RowGroups implements AsyncDisposable {

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { addNoise, parameterise } from "./parameterisation.ts";
-import type { Noise } from "./noise.ts";
-import type { Denoiser, Sampler, SamplerOutput } from "./sampler.ts";
-import type { NoiseLevel, Plan, Schedule } from "./schedule.ts";
-import type { Latent } from "./tensor.ts";
+import { addNoise, parameterise } from "../core/parameterisation.ts";
+import type { Noise } from "../core/noise.ts";
+import type { Denoiser, Sampler, SamplerOutput } from "../core/sampler.ts";
+import type { NoiseLevel, Plan, Schedule } from "../core/schedule.ts";
+import type { Latent } from "../core/tensor.ts";
 
 /** Where a run begins. */
 export interface SamplerStart {
@@ -89,7 +89,9 @@ export function planSampling(
  *
  * @example
  * ```ts
- * import { type Denoiser, runSampler, torchNoise } from "@mobile-diffusion/sdk/core";
+ * import type { Denoiser } from "@mobile-diffusion/sdk/core";
+ * import { torchNoise } from "@mobile-diffusion/sdk/noise";
+ * import { runSampler } from "@mobile-diffusion/sdk/pipeline";
  * import { createSchedule } from "@mobile-diffusion/sdk/schedules";
  * import { ddim } from "@mobile-diffusion/sdk/samplers";
  * const noise = torchNoise(7);

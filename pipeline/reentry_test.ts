@@ -107,7 +107,7 @@ Deno.test("a stream that was ended by hand holds nothing", async () => {
 
 Deno.test("a stream that nobody holds any longer is given up when it is collected", async () => {
   const script = `
-    import { Pipeline } from "./core/pipeline.ts";
+    import { Pipeline } from "./pipeline/pipeline.ts";
     import { testModel } from "./tests/_plain_model.ts";
     const pipeline = new Pipeline(testModel());
     const signal = new AbortController().signal; // lives on, and must not keep the stream
@@ -126,7 +126,7 @@ Deno.test("a stream that nobody holds any longer is given up when it is collecte
 Deno.test("where the platform cannot tell one task from another, as in browsers, a call between two steps is refused", async () => {
   const script = `
     process.getBuiltinModule = undefined;
-    const { Pipeline } = await import("./core/pipeline.ts");
+    const { Pipeline } = await import("./pipeline/pipeline.ts");
     const { testModel } = await import("./tests/_plain_model.ts");
     const pipeline = new Pipeline(testModel());
     for await (const _ of pipeline.stream({ prompt: "", steps: 2 })) {
