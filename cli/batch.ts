@@ -6,8 +6,8 @@
 import { createHash, randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import type { ImageFormat } from "../core/generation.ts";
-import type { Pipeline } from "../core/pipeline.ts";
+import type { ImageFormat } from "../pipeline/generation.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
 import { generateOptions } from "./_generate_options.ts";
 import { BatchFolder, type Done } from "./batch/folder.ts";
 import { type Job, readJobs } from "./batch/jobs.ts";
