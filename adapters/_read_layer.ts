@@ -85,6 +85,11 @@ function tensorsOf(
       const key = keys.get("alpha");
       const rank = own ?? (key === undefined ? settings.rank(module) : undefined);
       const alpha = key === undefined ? settings.alpha(module) : await readNumber(file, key);
+      if (rank !== undefined && !(Number.isInteger(rank) && rank > 0)) {
+        throw new WeightsError(
+          `Cannot load LoRA: the metadata give ${module} rank ${rank}, expected a whole number of 1 or more.`,
+        );
+      }
       if (alpha === undefined || Number.isFinite(alpha) && alpha !== 0 && rank === undefined) return 1;
       if (Number.isFinite(alpha) && alpha !== 0) {
         return alpha / (settings.rankStabilised ? Math.sqrt(rank!) : rank!);

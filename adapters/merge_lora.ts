@@ -42,6 +42,11 @@ export function mergeLora(weights: Weights, target: LoraTarget, loras: readonly 
       async read() {
         const values = await readFloat32(weights, key);
         add(values);
+        if (!values.every(Number.isFinite)) {
+          throw new WeightsError(
+            `Cannot merge LoRA: "${key}" would hold NaN or infinity, expected finite numbers. Use a smaller scale.`,
+          );
+        }
         const { buffer, byteOffset, byteLength } = narrow ? toFloat16(values) : values;
         return new Uint8Array(buffer, byteOffset, byteLength);
       },

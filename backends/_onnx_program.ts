@@ -1,11 +1,12 @@
 /** From somebody's ONNX file to a program: what it needs beside it, and whether the provider has its operators. */
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import { externalLocations, graphsOf } from "../graph/onnx_external.ts";
-import { decodeModel, type GraphProto } from "../graph/onnx_proto.ts";
+import { decodeModel, type GraphProto, type ModelProto } from "../graph/onnx_proto.ts";
 import { externalFile } from "../weights/external_data.ts";
 import { openRandomAccess } from "../weights/random_access.ts";
 import type { LoadOptions, OnnxSource } from "./backend.ts";
 import type { ExternalFile, Program } from "./_program.ts";
+import { refuseStrangeOperators } from "./_known_operators.ts";
 import { refuseOtherTypes } from "./precision.ts";
 
 /** Options of {@linkcode onnxProgram}. */
@@ -14,6 +15,8 @@ export interface OnnxProgramOptions {
   readonly backend: string;
   /** Operators that the provider does not have. */
   readonly lacking: ReadonlySet<string>;
+  /** Where a graph can end the process: operators beside the known ones; all others are refused. */
+  readonly allowOperators?: readonly string[];
   /** What the caller asked for: sizes, and no other types than the model's. */
   readonly options: Pick<LoadOptions, "dtype" | "dimensions">;
   /** Whether the runtime reads external data from disk by itself. */
@@ -33,7 +36,11 @@ export async function onnxProgram(source: OnnxSource, options: OnnxProgramOption
   const name = typeof model === "string" ? `"${model}"` : "the ONNX model";
   refuseOtherTypes(`${name} on ${options.backend}`, "an ONNX", options.options);
   const bytes = typeof model === "string" ? await readWhole(model) : model;
-  const graph = decode(bytes, name);
+  const decoded = decode(bytes, name);
+  const { graph } = decoded;
+  if (options.allowOperators !== undefined) {
+    refuseStrangeOperators(decoded, name, new Set(options.allowOperators));
+  }
   checkOperators(graph, name, options);
   const locations = [...externalLocations(graph)];
   const places = new Map(externalData.map(({ location, data }) => [location, data]));
@@ -79,9 +86,11 @@ async function load(data: Uint8Array | string): Promise<ExternalFile["data"]> {
   return typeof data === "string" ? await readWhole(data) : new Uint8Array(data);
 }
 
-function decode(bytes: Uint8Array, name: string): GraphProto {
+function decode(bytes: Uint8Array, name: string): ModelProto {
   try {
-    return decodeModel(bytes).graph;
+    const model = decodeModel(bytes);
+    if (model.graph === undefined) throw new TypeError("it has no graph");
+    return model;
   } catch (cause) {
     throw new UnsupportedModelError(`Cannot load ${name}: it is not an ONNX model.`, { cause });
   }

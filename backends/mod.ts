@@ -6,14 +6,6 @@
 export type * from "./backend.ts";
 export { auto, type AutoOptions } from "./auto.ts";
 export { checkMemory, type CheckMemoryOptions, estimateMemory, type MemoryEstimate } from "./memory_plan.ts";
-export {
-  type Compute,
-  HOST_PRECISIONS,
-  type HostGraph,
-  hostRunner,
-  readGraph,
-  type ReadGraphOptions,
-} from "./host_runner.ts";
 export { native, type NativeOptions } from "./native.ts";
 export {
   checkPrecision,

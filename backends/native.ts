@@ -18,7 +18,7 @@ import { onnxProgram } from "./_onnx_program.ts";
 import type { Program } from "./_program.ts";
 import { disableTelemetry } from "./_telemetry.ts";
 import { queueOf } from "./_queue.ts";
-import { openRunner } from "./_session_runner.ts";
+import { openRunner } from "./runner/session_runner.ts";
 import type { Backend, LoadOptions, PartSource, Runner } from "./backend.ts";
 
 /** Options of {@linkcode native}. */
@@ -38,6 +38,12 @@ export interface NativeOptions {
    * @default {the system's folder for temporary files}
    */
   readonly scratchFolder?: string;
+  /**
+   * Operators of ONNX files to let through that no export of a diffusion model needs, as `"If"`, unseen: for files that
+   * you trust. A malformed graph can end or hang the process.
+   * @default {[]}
+   */
+  readonly allowOperators?: readonly string[];
   /** Told when weights cannot be mapped from files and are held in memory, at 2.7 times their size. */
   readonly onWarning?: ((message: string) => void) | undefined;
 }
@@ -68,7 +74,7 @@ async function load(source: PartSource, options: LoadOptions, settings: NativeOp
       executionProviders: [provider],
       ...threads !== undefined && { intraOpNumThreads: threads },
     });
-  return await openRunner({ program, queue: queueOf(runtime), open }, options.signal);
+  return await openRunner({ ...program, queue: queueOf(runtime), open }, options.signal);
 }
 
 async function importRuntime(): Promise<Runtime> {
@@ -88,7 +94,7 @@ async function importRuntime(): Promise<Runtime> {
 async function prepare(
   source: PartSource,
   options: LoadOptions,
-  { scratchFolder, onWarning }: NativeOptions,
+  { scratchFolder, onWarning, allowOperators = [] }: NativeOptions,
 ): Promise<Program> {
   const { dimensions } = options;
   switch (source.kind) {
@@ -108,6 +114,7 @@ async function prepare(
         lacking,
         options,
         readsFiles: true,
+        allowOperators,
         onWarning,
       });
     case "coreml":

@@ -17,8 +17,8 @@ import { openSession, type Runtime } from "./_onnxruntime.ts";
 import type { Program } from "./_program.ts";
 import { Queue } from "../core/queue.ts";
 import { queueOf } from "./_queue.ts";
-import type { Session } from "./_session.ts";
-import { openRunner } from "./_session_runner.ts";
+import type { Session } from "./runner/session.ts";
+import { openRunner } from "./runner/session_runner.ts";
 import { importNodeBuild, isServer, setUpRuntime, type WasmSettings } from "./_wasm_runtime.ts";
 import { openWorkerSession, WorkerStartError } from "./_worker_session.ts";
 
@@ -74,7 +74,7 @@ export function wasm({ threads, worker = true, assets, onWarning }: WasmOptions 
           return await openInPlace(program, settings(false));
         }
       };
-      return await openRunner({ program, queue: new Queue(), open }, options.signal);
+      return await openRunner({ ...program, queue: new Queue(), open }, options.signal);
     },
   };
 }

@@ -18,7 +18,7 @@ import { onnxProgram } from "./_onnx_program.ts";
 import type { Runtime } from "./_onnxruntime.ts";
 import type { Program } from "./_program.ts";
 import { queueOf } from "./_queue.ts";
-import { openRunner } from "./_session_runner.ts";
+import { openRunner } from "./runner/session_runner.ts";
 import { DeviceSource } from "./_webgpu_device.ts";
 import { refuseCausalAttention, usesFloat16, wrongConvolutions } from "./_webgpu_quirks.ts";
 import { openWebGpuSession } from "./_webgpu_session.ts";
@@ -83,7 +83,7 @@ export function webgpu({ assets, device, ...options }: WebGpuOptions = {}): Back
       const onCpu = wrongConvolutions(graph, program.name);
       const open = async () =>
         await openWebGpuSession(program, { ...await devices.get(), runtime, queue, onCpu });
-      return await openRunner({ program, queue, open }, load.signal);
+      return await openRunner({ ...program, queue, open }, load.signal);
     },
   };
 }

@@ -4,10 +4,11 @@
  * @module
  */
 import { readdir, readFile } from "node:fs/promises";
-import type { ControlInput } from "../core/generate_options.ts";
+import type { ControlInput } from "../pipeline/generate_options.ts";
 import type { Image } from "../core/image.ts";
 import type { LoraInput } from "../core/model.ts";
 import { cannyEdges, decodeImage, resizeImage } from "../image/mod.ts";
+import { readInversions, type TextualInversion } from "../parts/textual_inversion.ts";
 import { extraNetworks } from "../tokenizer/mod.ts";
 import { reasonOf } from "./_reason.ts";
 import { type OptionTable, type ParsedArguments, UsageError } from "./usage.ts";
@@ -24,6 +25,11 @@ export const adapterOptions: OptionTable = {
     text: 'where "<lora:name:0.8>" in a prompt is looked for, with --prompt-syntax weighted',
   },
   "lora-strict": { text: "refuse a LoRA that has more than the model has layers for" },
+  "inversion": {
+    value: "file[=word]",
+    text: "a new word for prompts: an embedding and how it is spelled, or a LoRA that bundles words",
+    multiple: true,
+  },
   "control": {
     value: "model",
     text: "a ControlNet or T2I-Adapter: folder, file, or the name of one that the model carries",
@@ -54,6 +60,19 @@ export function readLoras(given: ParsedArguments): LoraInput[] {
     }
     return { source: source!, scale: Number(scale), strict };
   });
+}
+
+/** The new words of `--inversion`, in the order given; a record's `FILE=word` may have any name. */
+export async function readWords(given: ParsedArguments): Promise<TextualInversion[]> {
+  const words = await Promise.all(
+    given.texts("inversion").map(async (text) => {
+      const [, path = text, token] = text.match(/^(.+\.safetensors)=(.+)$/i) ?? [];
+      return await readInversions(path, token === undefined ? {} : { token }).catch((cause: Error) => {
+        throw new UsageError(`Cannot read --inversion ${text}. ${cause.message}`);
+      });
+    }),
+  );
+  return words.flat();
 }
 
 /**

@@ -4,12 +4,13 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
-import type { GenerationParameters } from "../core/generation.ts";
+import type { GenerationParameters } from "../pipeline/generation.ts";
 import { parseParameters } from "../image/mod.ts";
 import { parametersText } from "../presets/encode_generated.ts";
 import type { PictureRequest } from "../presets/records/request.ts";
 import { readPictureRequest } from "../presets/records/read_picture_request.ts";
 import { reasonOf } from "./_reason.ts";
+import { generateOptions } from "./_generate_options.ts";
 import { type OptionWords, UsageError } from "./usage.ts";
 
 /** Settings that the command line keeps in a picture's file, for pictures that were read from files. */
@@ -52,6 +53,7 @@ export function wordsOf(
     strength,
     samplerOptions,
     sizes,
+    inversions,
     ...plain
   } = options;
   const words: Record<string, OptionWords[string]> = {};
@@ -67,6 +69,9 @@ export function wordsOf(
     words["sampler-options"] = JSON.stringify(samplerOptions);
   }
   if (sizes !== undefined) words["sizes"] = JSON.stringify(sizes);
+  if (inversions !== undefined) {
+    words["inversion"] = inversions.map(({ source, token }) => `${source}=${token}`);
+  }
   if (control !== undefined && !isGiven("control")) {
     words["control"] = control.map(({ source }) => source);
     words["control-scale"] = control.map(({ scale = 1 }) => `${scale}`);
@@ -74,6 +79,26 @@ export function wordsOf(
     if (kept[NOTES.edges] !== undefined) words["control-edges"] = true;
   }
   return words;
+}
+
+/**
+ * A picture does not decide what is opened, or which network is asked: its model is the user's to name, but for the
+ * embedded one.
+ *
+ * @throws {UsageError} If it names another, and the user named none.
+ */
+export function refuseModelOf(
+  path: string,
+  { model }: OptionWords,
+  isGiven: (name: string) => boolean,
+): void {
+  if (model === undefined || model === "mini" || isGiven("model")) return;
+  throw new UsageError(
+    `Cannot make --from ${path} again: it was made with the model ${
+      JSON.stringify(model)
+    }, which a picture may not ` +
+      `choose by itself, expected --model too.`,
+  );
 }
 
 /**
@@ -86,16 +111,26 @@ export function warningsOf(
   { remarks }: PictureRequest,
   isSettled: (name: string) => boolean,
 ): string[] {
-  const open = remarks.filter(({ option }) => option === undefined || !isSettled(dashed(option)));
+  const open = remarks.filter(({ option }) => {
+    const word = wordFor(option);
+    return word === undefined || !isSettled(word);
+  });
   const needed = open.find((remark) => remark.needed === true);
   if (needed !== undefined) {
     throw new UsageError(
-      `Cannot make --from ${path} again: ${needed.text}, expected --${dashed(needed.option!)} too.`,
+      `Cannot make --from ${path} again: ${needed.text}, expected --${wordFor(needed.option)} too.`,
     );
   }
-  return open.map(({ option, text }) =>
-    `--from ${path}: ${text}${option === undefined ? "" : ` (see --${dashed(option)})`}.`
-  );
+  return open.map(({ option, text }) => {
+    const word = wordFor(option);
+    return `--from ${path}: ${text}${word === undefined ? "" : ` (see --${word})`}.`;
+  });
+}
+
+/** What the command line calls an option of the SDK; nothing where it has none, as for latents. */
+function wordFor(option: string | undefined): string | undefined {
+  const word = { loras: "lora", inversions: "inversion" }[option ?? ""] ?? dashed(option ?? "");
+  return Object.hasOwn(generateOptions, word) ? word : undefined;
 }
 
 /** Warnings of files that are no longer those that the picture was made from. */
@@ -117,6 +152,7 @@ export function changesSince(
 
 const compared: Readonly<Record<string, string>> = {
   "Model bytes": "model",
+  "Inversions": "inversion",
   "LoRAs": "lora",
   "Controls": "control",
   "Image hash": "image",

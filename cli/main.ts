@@ -1,5 +1,5 @@
 /**
- * The command line: `mobile-diffusion generate`, `inspect`, `download`, `quantize`.
+ * The command line: `mobile-diffusion generate`, `batch`, `grid`, `inspect`, `download`, `quantize`.
  *
  * @example
  * ```ts ignore
@@ -13,20 +13,30 @@
 import process from "node:process";
 import { runProgram } from "./program.ts";
 import { VERSION } from "./_version.ts";
+import { batchCommand } from "./batch.ts";
 import { downloadCommand } from "./download.ts";
 import { generateCommand } from "./generate.ts";
+import { gridCommand } from "./grid.ts";
 import { inspectCommand } from "./inspect.ts";
 import { printable } from "./printable.ts";
 import { quantizeCommand } from "./quantize.ts";
 
 /** Runs a command; the exit code is 0, or 1 with one line on standard error that says what is wrong. */
 export async function main(args: readonly string[]): Promise<number> {
-  const commands = [generateCommand, inspectCommand, downloadCommand, quantizeCommand];
+  const commands = [
+    generateCommand,
+    batchCommand,
+    gridCommand,
+    inspectCommand,
+    downloadCommand,
+    quantizeCommand,
+  ];
   try {
     return await runProgram(commands, VERSION, args);
   } catch (error) {
     if (!(error instanceof Error)) throw error;
-    process.stderr.write(`${printable(error.message === "" ? error.name : error.message)}\n`);
+    const kind = error.name === "Error" ? "" : `${error.name}: `;
+    process.stderr.write(`${printable(`${kind}${error.message}`)}\n`);
     return 1;
   }
 }

@@ -5,20 +5,28 @@
  */
 import type { Guidance, GuidanceOptions } from "./guidance.ts";
 import type { LazyPart } from "./lazy_part.ts";
-import type { Control, TextEncoder, Unet, UnetConfig, Vae } from "./parts.ts";
-import type { ModelOrigin } from "./picture_sources.ts";
+import type { Control, TextEncoder, Unet, UnetTraits, Vae } from "./parts.ts";
+import type { ModelOrigin } from "./model_origin.ts";
 import type { Sampler } from "./sampler.ts";
 import type { Schedule } from "./schedule.ts";
 
 /** The kind of ordinary weights, which every sampler without `needs` runs on. */
 export const BASE = "base";
 
-/** One of a model's UNets. Its configuration is known before it is loaded. */
+/** One of a model's UNets. How it is called is known before it is loaded. */
 export interface ModelUnet {
-  /** Shapes and kind. */
-  readonly config: UnetConfig;
+  /** How it is called. */
+  readonly traits: UnetTraits;
   /** The network. */
   readonly part: LazyPart<Unet>;
+}
+
+/** Sizes of a picture in pixels. */
+export interface PictureSize {
+  /** Pixels across. */
+  readonly width: number;
+  /** Pixels down. */
+  readonly height: number;
 }
 
 /** What a pipeline is made of. Parts may come from anywhere: a folder, another backend, your own code. */
@@ -35,8 +43,8 @@ export interface Model {
   readonly vae: LazyPart<Vae>;
   /** A tiny autoencoder for previews, where the model has one beside its VAE. */
   readonly previewVae?: LazyPart<Pick<Vae, "decode">>;
-  /** The noise schedule. */
-  readonly schedule: Schedule;
+  /** The noise schedule of a picture of this size in pixels; one for all sizes but where the shift of a flow depends on it. */
+  schedule(size: PictureSize): Schedule;
   /** The sampler when the caller names none. */
   readonly sampler: Sampler;
   /** The guidance scale when neither the caller nor the sampler says. */

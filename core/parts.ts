@@ -110,18 +110,29 @@ export interface LoadNeeds {
   };
 }
 
-/** What the pipeline must know of a UNet to call it. */
-export interface UnetConfig {
-  /** Channels of the `sample` input: the latent's, or 9 for inpainting models (latent + mask + masked latent). */
-  readonly inChannels: number;
-  /** Channels of the prediction, equal to the latent's. */
-  readonly outChannels: number;
-  /** Side of the training pictures in latent pixels (64 for 512 × 512 pictures). */
-  readonly sampleSize: number;
-  /** Width of the conditioning's last dimension. */
-  readonly crossAttentionDim: number;
-  /** Width of the guidance embedding of w-conditioned (guidance-distilled) networks; they take one pass a step. */
-  readonly timeCondProjDim?: number;
+/** What the pipeline must know of a UNet to call it, before it is loaded. */
+export interface UnetTraits {
+  /**
+   * What it takes beside the latent in {@linkcode PrepareOptions.concat}: an inpainting model one channel more than the
+   * latent has, a mask and a masked latent.
+   * @default {nothing}
+   */
+  readonly condition?: {
+    /** Channels behind those of the latent. */
+    readonly channels: number;
+    /** Whether it cannot do without. */
+    readonly required: boolean;
+  };
+  /** Whether it takes the guidance scale as an input (guidance-distilled networks): one pass a step. @default {false} */
+  readonly embeddedGuidance?: boolean;
+}
+
+/** What the pipeline must know of an autoencoder, before it is loaded. */
+export interface VaeTraits {
+  /** Channels of the latent. */
+  readonly latentChannels: number;
+  /** Picture pixels per latent pixel: 8 in Stable Diffusion. */
+  readonly scale: number;
 }
 
 /**
@@ -133,9 +144,9 @@ export type Residuals = Readonly<Record<string, Tensor | DeviceTensor>>;
 
 /** Options of {@linkcode Unet.prepare}. */
 export interface PrepareOptions {
-  /** Channels appended to every latent, `[rows, inChannels - outChannels, h, w]`: mask and masked latent. */
+  /** Channels appended to every latent, `[rows, channels, h, w]`, see {@linkcode UnetTraits.condition}. */
   readonly concat?: Latent;
-  /** Guidance scale for w-conditioned networks (see {@linkcode UnetConfig.timeCondProjDim}). */
+  /** Guidance scale for networks with {@linkcode UnetTraits.embeddedGuidance}. */
   readonly guidanceScale?: number;
   /** Abandons predictions that are under way. */
   readonly signal?: AbortSignal;
@@ -143,8 +154,8 @@ export interface PrepareOptions {
 
 /** A UNet: the prompt is bound once, then it predicts many times. */
 export interface Unet extends AsyncDisposable {
-  /** Shapes and kind. */
-  readonly config: UnetConfig;
+  /** How it is called. */
+  readonly traits: UnetTraits;
   /**
    * Loads what runs of this kind need, all at once. Without it, or where a run turns out to need more, the network is
    * loaded when it is first called.
@@ -174,10 +185,8 @@ export interface VaeEncodeOptions {
 
 /** Pictures to latents and back. Latents are scaled for the UNet on both sides. */
 export interface Vae extends AsyncDisposable {
-  /** Channels of the latent. */
-  readonly latentChannels: number;
-  /** Picture pixels per latent pixel, 8 in this family. */
-  readonly scale: number;
+  /** Its sizes. */
+  readonly traits: VaeTraits;
   /** Encodes pixels `[rows, 3, height, width]` in −1 … 1 to latents. */
   encode(pixels: Tensor, options?: VaeEncodeOptions): Promise<Latent>;
   /** Decodes latents to pixels `[rows, 3, height, width]`, about −1 … 1, not clamped. */

@@ -33,6 +33,11 @@ export function builtinIfAny<Name extends keyof Builtins>(name: Name): Builtins[
   return process?.getBuiltinModule?.(name) as Builtins[Name] | undefined;
 }
 
+/** Whether models can lie on a disk here: in Deno, Node and Bun, and not in browsers. */
+export function hasFiles(): boolean {
+  return builtinIfAny("node:fs/promises") !== undefined;
+}
+
 /**
  * Imports an npm package that is not installed with the SDK.
  *

@@ -1,5 +1,6 @@
 // A backend of one's own, checked as the SDK's are: deno run examples/own_backend.ts
-import { type Backend, HOST_PRECISIONS, hostRunner, readGraph } from "@mobile-diffusion/sdk/backends";
+import type { Backend } from "@mobile-diffusion/sdk/backends";
+import { HOST_PRECISIONS, hostRunner, readGraph } from "@mobile-diffusion/sdk/backends/runner";
 import { sizeOf, type Tensor, type TensorData } from "@mobile-diffusion/sdk/core";
 import type { Node, Operator, Value } from "@mobile-diffusion/sdk/graph";
 import { backendChecks } from "@mobile-diffusion/sdk/testing";

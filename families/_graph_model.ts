@@ -8,7 +8,7 @@ import { BASE, type Model, type ModelUnet } from "../core/model.ts";
 import type { TextEncoder, Vae } from "../core/parts.ts";
 import type { Graph } from "../graph/graph.ts";
 import { unet } from "../models/unet.ts";
-import { readUnetConfig, type UnetArchitecture } from "../models/unet_config.ts";
+import { readUnetConfig, type UnetArchitecture, unetTraits } from "../models/unet_config.ts";
 import { readLatentToRgb } from "../parts/_latent_to_rgb.ts";
 import { graphUnet } from "../parts/unet.ts";
 import { autoencoderVae, readAutoencoder } from "../parts/vae.ts";
@@ -35,7 +35,7 @@ export interface Loading {
 
 /** What a family says of its text encoders and of the rest. */
 export interface GraphFamily {
-  /** Writes the text encoders, by what LoRAs change. */
+  /** The text encoders' graphs, by what LoRAs change. */
   readonly textNetworks: Omit<LoraNetworks, "unet">;
   /** Puts them together. */
   textEncoder(loading: Loading, unet: UnetArchitecture): LazyPart<TextEncoder>;
@@ -66,7 +66,7 @@ export function graphModel(files: Components, options: OpenModelOptions, family:
   const precisions = modelPrecisions(files.name, options);
   const base = readUnetConfig(components.find(([kind]) => kind === BASE)![1].config);
   const loras = modelLoras({
-    unet: (hook) => unet(base, hook === undefined ? {} : { hook }),
+    unet: unet(base),
     ...family.textNetworks,
   }, { ports: loraPorts, open: modelLoraFiles(files), adapters: options.adapters });
   const load =
@@ -89,7 +89,7 @@ export function graphModel(files: Components, options: OpenModelOptions, family:
         graphUnet({ architecture: config, load: load("unet", adapt(weights, "unet")), loras }),
       );
     });
-    unets.set(kind, { config, part });
+    unets.set(kind, { traits: unetTraits(config), part });
   }
   const vaePart = ({ config, weights }: GraphComponent): LazyPart<Vae> => {
     const autoencoder = readAutoencoder(config);

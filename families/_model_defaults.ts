@@ -33,10 +33,11 @@ export function modelDefaults(
         `expected none or "flow_prediction".`,
     );
   }
+  const made = scheduleFrom(
+    schedule.kind === "flow" || predictionType === undefined ? schedule : { ...schedule, predictionType },
+  );
   return {
-    schedule: scheduleFrom(
-      schedule.kind === "flow" || predictionType === undefined ? schedule : { ...schedule, predictionType },
-    ),
+    schedule: () => made,
     sampler,
     guidanceScale,
   };

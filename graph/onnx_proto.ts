@@ -83,12 +83,19 @@ export interface GraphProto {
   readonly output: readonly ValueInfoProto[];
 }
 
+/** An operator that a model defines by others. */
+export interface FunctionProto {
+  readonly name: string;
+  readonly node: readonly NodeProto[];
+}
+
 /** A model. */
 export interface ModelProto {
   readonly irVersion: number;
   readonly opsetImport: readonly { readonly domain?: string; readonly version: number }[];
   readonly producerName?: string;
   readonly graph: GraphProto;
+  readonly functions?: readonly FunctionProto[];
 }
 
 /** A field: its number, its name here, what it holds (a message by its own schema), and whether there may be many. */
@@ -155,11 +162,13 @@ const graph: Message = message({
   output: [12, () => valueInfo, "many"],
 });
 const operatorSet = message({ domain: [1, "text"], version: [2, "int"] });
+const ownFunction = message({ name: [1, "text"], node: [7, () => node, "many"] });
 const model = message({
   irVersion: [1, "int"],
   producerName: [2, "text"],
   graph: [7, () => graph],
   opsetImport: [8, () => operatorSet, "many"],
+  functions: [25, () => ownFunction, "many"],
 });
 
 /** Deeper than graphs inside nodes ever are. */

@@ -1,5 +1,6 @@
 /** From a model's name to its files in a store: the same on disk and in browsers. */
 import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
+import { weightsFiles } from "../core/model_files.ts";
 import { defaultHub, defaultToken, isOffline } from "./_environment.ts";
 import { HubError } from "./hub_error.ts";
 import type { HubOptions, Planner } from "./hub_options.ts";
@@ -42,15 +43,12 @@ export async function resolve(store: Store, model: string, options: HubOptions):
   const isCommit = /^[0-9a-f]{40}$/.test(revision);
   const known = isCommit ? revision : await store.commitOf(revision);
   if (known !== undefined && (isCommit || !refresh || offline)) {
-    const paths = await listed(store, known, options) ??
-      (offline ? await present(store, known, options) : undefined);
+    const paths = await listed(store, known, options);
     if (paths !== undefined) return { commit: known, paths };
   }
   if (offline) {
-    throw new HubError(
-      "offline",
-      `Cannot resolve "${model}" offline: it is not, or not wholly, in ${store.place}.`,
-    );
+    if (known !== undefined) return { commit: known, paths: await present(store, known, model, options) };
+    throw notHere(model, store);
   }
   return await download(store, model, options, refresh ? undefined : known);
 }
@@ -77,13 +75,40 @@ async function listed(
   return paths;
 }
 
-/** What is needed, as far as that can be told from what another program left here. */
+/**
+ * What is needed, as far as that can be told from what another program left here, without a list of what the hub has.
+ *
+ * @throws {HubError} If it is not certain that all of it is here.
+ */
 async function present(
   store: Store,
   commit: string,
+  model: string,
   options: HubOptions,
-): Promise<readonly string[] | undefined> {
-  return await planFrom(store, commit, await store.paths(commit), options).catch(orUndefined);
+): Promise<readonly string[]> {
+  const names = await store.paths(commit);
+  const { files, plan, variant } = options;
+  const own = files === undefined && plan === undefined;
+  if (own && !names.includes("model_index.json") && names.some((name) => /^\w+\/config\.json$/.test(name))) {
+    throw notHere(model, store); // whoever has networks in folders has an index, which would name what is missing
+  }
+  const paths = await planFrom(store, commit, names, options).catch(orUndefined);
+  if (paths === undefined) throw notHere(model, store);
+  const only = weightsFiles(paths.map((path) => path.slice(path.lastIndexOf("/") + 1)))
+    .find((file) => file.variant !== undefined)?.variant;
+  if (!own || variant !== undefined || only === undefined) return paths;
+  throw new HubError(
+    "offline",
+    `Cannot resolve "${model}" offline: ${store.place} has weights of the variant "${only}" alone, and no list of what ` +
+      `the hub has, expected the option variant: "${only}".`,
+  );
+}
+
+function notHere(model: string, { place }: Store): HubError {
+  return new HubError(
+    "offline",
+    `Cannot resolve "${model}" offline: it is not, or not wholly, in ${place}.`,
+  );
 }
 
 /** Something is missing: whether for good, the hub will say. */
@@ -113,9 +138,9 @@ async function download(
   const commit = known ?? await repository.commit(revision);
   const listing = await repository.files(commit).catch(async (error: unknown) => {
     if (known === undefined || !(error instanceof HubError) || error.reason !== "network") throw error;
-    const paths = await present(store, known, options); // on an aeroplane, what is here will do
-    if (paths === undefined) throw error;
-    return paths;
+    return await present(store, known, model, options).catch(() => {
+      throw error; // on an aeroplane, what is here would do
+    });
   });
   if (!isListing(listing)) return { commit, paths: listing };
   const remote = new Map(listing.map((file) => [file.path, file]));

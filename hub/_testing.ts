@@ -71,6 +71,8 @@ export class FakeHub implements AsyncDisposable {
   /** All requests. */
   count = 0;
   files: Readonly<Record<string, Uint8Array<ArrayBuffer>>> = sampleFiles;
+  /** Branches and tags, all of the one commit. */
+  revisions: readonly string[] = ["main"];
   /** Answers instead of the hub. */
   mischief: Mischief = () => undefined;
   /** Status of every answer, if not 200. */
@@ -99,7 +101,10 @@ export class FakeHub implements AsyncDisposable {
     this.authorization = headers.authorization;
     if (this.status !== 200) return { status: this.status, content: "no" };
     const { pathname, searchParams } = new URL(url!, this.baseUrl);
-    if (pathname === "/api/models/o/n/revision/main") return { content: JSON.stringify({ sha: commit }) };
+    const [, revision] = pathname.match(/^\/api\/models\/o\/n\/revision\/([^/]+)$/) ?? []; // a "/" in it is coded
+    if (revision !== undefined && this.revisions.includes(decodeURIComponent(revision))) {
+      return { content: JSON.stringify({ sha: commit }) };
+    }
     if (pathname === `/api/models/o/n/tree/${commit}`) return this.#list(searchParams.has("page"));
     const path = decodeURIComponent(pathname.match(`^/o/n/resolve/${commit}/(.*)$`)?.[1] ?? "");
     const content = this.files[path];
@@ -132,7 +137,9 @@ export class FakeHub implements AsyncDisposable {
 }
 
 function send({ status = 200, headers = {}, content, then }: Answer, response: ServerResponse): void {
-  response.writeHead(status, headers);
+  // As hubs let pages read; mirrors often hide which range they send.
+  const open = { "access-control-allow-origin": "*", "access-control-expose-headers": "link" };
+  response.writeHead(status, { ...open, ...headers });
   if (then === undefined) response.end(content);
   else response.write(content, () => then === "cut" && response.destroy());
 }

@@ -4,6 +4,20 @@
  * @module
  */
 import { UnsupportedModelError } from "../core/errors.ts";
+import {
+  checkpointFiles,
+  chooseCheckpoint,
+  chooseWeights,
+  coremlModels,
+  hasVocabulary,
+  isOnnxModel,
+  onnxNames,
+  shardsOf,
+  TOKENIZER_FILES,
+  vaeBeside,
+  variantOf,
+  weightsFiles,
+} from "../core/model_files.ts";
 
 /** What is chosen where a repository has alternatives. */
 export interface PlanOptions {
@@ -16,17 +30,14 @@ export interface PlanOptions {
 /** Components that the SDK does not run. */
 const leftOut = /^(?:safety_checker|feature_extractor|image_encoder)/;
 
-/** What weights are called in the layouts of diffusers, transformers and PEFT. */
-const stems = new Set(["diffusion_pytorch_model", "model", "pytorch_lora_weights"]);
-
 /** Classes of components that have no weights. */
 const weightless = /Tokenizer|Scheduler|Processor|FeatureExtractor/;
 
 /**
  * Chooses the files that are needed to run a model, small ones first: for each component that
  * `model_index.json` names, or that has a folder with a configuration, that configuration and its weights as
- * safetensors; where the UNet is there as ONNX alone, each folder's `model.onnx` with its data. A repository of neither
- * kind, such as a ControlNet's or a LoRA's, is taken as one component; a single checkpoint as itself.
+ * safetensors; where the UNet is there as ONNX alone, each folder's `model.onnx` with its data. All Core ML models at the
+ * root, where there is no other. A repository of neither kind, such as a ControlNet's or a LoRA's, is taken as one component; a single checkpoint as itself.
  *
  * @param paths All files of the repository, with "/" between names.
  * @param index The content of its `model_index.json`, if it has one.
@@ -47,13 +58,14 @@ export function planDownload(
   options: PlanOptions = {},
 ): string[] {
   const all = [...paths].sort();
-  if (isOnnx(all)) return planOnnx(all, options);
+  if (isOnnxModel(all)) return planOnnx(all, options);
+  if (isCoreml(all, index)) return planCoreml(all);
   const texts: string[] = index === undefined ? [] : ["model_index.json"];
   const weights: string[] = [];
   for (const { folder, needsWeights } of components(all, index)) {
     const own = filesIn(folder, all);
     if (own.length === 0) throw unsupported(folder, "has no files");
-    const chosen = chooseWeights(folder, own, options);
+    const chosen = weightsOf(folder, own, all, options);
     if (needsWeights && chosen.length === 0) throw unsupported(folder, lack(own));
     if (needsWeights && folder !== "" && !own.includes("config.json")) {
       throw unsupported(folder, "has no config.json");
@@ -76,10 +88,11 @@ function filesIn(folder: string, all: readonly string[]): string[] {
     .filter((name) => name !== "" && !name.includes("/"));
 }
 
-/** CLIP's vocabulary is in two files, or in one that holds both. */
+/** Half a vocabulary, or none, is what an interrupted download leaves. */
 function checkTokenizer(folder: string, own: readonly string[]): void {
+  if (hasVocabulary(own) || own.some((name) => name.endsWith(".model"))) return; // SentencePiece's
   const [vocab, merges] = [own.includes("vocab.json"), own.includes("merges.txt")];
-  if (own.includes("tokenizer.json") || vocab === merges) return;
+  if (!vocab && !merges) throw unsupported(folder, "has no vocabulary, expected vocab.json and merges.txt");
   throw unsupported(folder, `has ${vocab ? "vocab.json but no merges.txt" : "merges.txt but no vocab.json"}`);
 }
 
@@ -125,18 +138,24 @@ function components(
     .filter(({ folder }) => !leftOut.test(folder));
 }
 
-/** Whether the UNet is there as ONNX and not as safetensors: the opener decides in the same way. */
-function isOnnx(paths: readonly string[]): boolean {
-  const has = (pattern: RegExp) => paths.some((path) => pattern.test(path));
-  return has(/^unet\/[^/]+\.onnx$/) &&
-    !(paths.includes("unet/config.json") && has(/^unet\/[^/]+\.safetensors$/));
+/** Whether there are Core ML models at the root, and nothing else that is opened before them. */
+function isCoreml(all: readonly string[], index: Readonly<Record<string, unknown>> | undefined): boolean {
+  return index === undefined && !all.includes("unet/config.json") &&
+    coremlModels(all).some((path) => !path.includes("/"));
+}
+
+/** All of every model, and the tokenizer. */
+function planCoreml(all: readonly string[]): string[] {
+  const models = coremlModels(all);
+  const isIn = (path: string) => models.some((model) => path.startsWith(`${model}/`));
+  return [...all.filter((path) => isTokenizerFile(path)), ...all.filter(isIn)];
 }
 
 /** Folders with an `.onnx` file, whatever an index calls them: exporters keep that of the original model. */
 function planOnnx(all: readonly string[], { variant }: PlanOptions): string[] {
   const folders = [...new Set(all.flatMap((path) => path.match(/^([^/]+)\//)?.[1] ?? []))]
     .filter((folder) => !leftOut.test(folder));
-  const texts = all.filter((path) => path === "model_index.json" || tokenizerName.test(path));
+  const texts = all.filter((path) => path === "model_index.json" || isTokenizerFile(path));
   const weights: string[] = [];
   for (const folder of folders) {
     const own = filesIn(folder, all);
@@ -145,11 +164,10 @@ function planOnnx(all: readonly string[], { variant }: PlanOptions): string[] {
     if (folder.startsWith("tokenizer")) checkTokenizer(folder, own);
     texts.push(...own.filter(isText).map((name) => pathOf(folder, name)));
     if (models.length === 0) continue;
-    const wanted = variant === undefined
-      ? ["model.onnx"]
-      : [`model_${variant}.onnx`, `model.${variant}.onnx`];
+    const wanted = onnxNames(variant);
     const chosen = wanted.find((name) => models.includes(name));
     if (chosen === undefined) {
+      if (!neededAsOnnx.has(folder)) continue;
       throw unsupported(
         folder,
         `has these ONNX models: ${models.join(", ")}, expected ${wanted.join(" or ")}`,
@@ -160,9 +178,13 @@ function planOnnx(all: readonly string[], { variant }: PlanOptions): string[] {
   return [...new Set([...texts, ...weights])];
 }
 
-/** CLIP's files at the root of an export. */
-const tokenizerName =
-  /^(?:tokenizer|tokenizer_config|vocab|special_tokens_map|added_tokens)\.json$|^merges\.txt$/;
+/** Networks without which an export is no model. */
+const neededAsOnnx: ReadonlySet<string> = new Set(["unet", "text_encoder", "vae_decoder"]);
+
+/** At the root, where some exports have them. */
+function isTokenizerFile(path: string): boolean {
+  return (TOKENIZER_FILES as readonly string[]).includes(path);
+}
 
 /**
  * The files that may hold a model's weights: those that are called after it, and those that are called after no model
@@ -185,50 +207,34 @@ function isText(name: string): boolean {
   return /^[\w.-]+\.(json|txt)$/.test(name) && !/\.index(\.\w+)?\.json$/.test(name);
 }
 
-interface WeightsName {
-  readonly name: string;
-  readonly stem: string;
-  readonly variant: string;
-  /** How many shards there are in all; 0 for one file. */
-  readonly shards: number;
+/** The weights that the opener would open, were all files here. */
+function weightsOf(
+  folder: string,
+  names: readonly string[],
+  all: readonly string[],
+  { variant }: PlanOptions,
+): readonly string[] {
+  const present = weightsFiles(names);
+  if (present.length === 0) return folder === "" ? checkpoint(names, variant) : [];
+  const wanted = folder === "" ? variant : variantOf(folder, all, variant);
+  const chosen = chooseWeights(names, wanted);
+  if (chosen === undefined) {
+    const variants = [...new Set(present.map((file) => file.variant))]
+      .map((name) => name === undefined ? "plain" : `"${name}"`).join(", ");
+    const expected = wanted === undefined ? "plain" : `"${wanted}"`;
+    throw unsupported(folder, `has weights of these variants: ${variants}, expected ${expected}`);
+  }
+  if (!chosen.isIndex) return [chosen.name];
+  const shards = shardsOf(chosen, names);
+  if (shards.names.length === shards.count) return [chosen.name, ...shards.names];
+  throw unsupported(folder, `has ${shards.names.length} of ${shards.count} shards of its weights`);
 }
 
-/** `STEM[.VARIANT][-00001-of-00002][.VARIANT].safetensors`; no variant is `""`. */
-function parseWeights(name: string): WeightsName[] {
-  const match = name.match(/^(\w+?)(?:\.(\w+))?(?:-\d{5}-of-(\d{5}))?(?:\.(\w+))?\.safetensors$/);
-  if (match === null) return [];
-  const [, stem = "", early, shards = "0", late] = match;
-  return [{ name, stem, variant: early ?? late ?? "", shards: Number(shards) }];
-}
-
-function chooseWeights(folder: string, names: readonly string[], { variant }: PlanOptions): string[] {
-  const candidates = names.flatMap(parseWeights).filter(({ stem }) => stems.has(stem));
-  if (candidates.length === 0) {
-    const single = names.filter((name) =>
-      /\.safetensors$/.test(name) && (variant === undefined || name.includes(variant))
-    );
-    return folder === "" && single.length === 1 ? single : []; // a checkpoint with the original names
-  }
-  const variants = [...new Set(candidates.map((file) => file.variant))];
-  const wanted = variant ?? (variants.length === 1 ? variants[0] : "");
-  const chosen = candidates.filter((file) => file.variant === wanted);
-  if (chosen.length === 0) {
-    const present = variants.map((name) => name === "" ? "plain" : `"${name}"`).join(", ");
-    throw unsupported(
-      folder,
-      `has weights of these variants: ${present}, expected ${wanted ? `"${wanted}"` : "plain"}`,
-    );
-  }
-  const whole = chosen.filter(({ shards }) => shards === 0);
-  if (whole.length > 0) return whole.map(({ name }) => name);
-  if (chosen.length !== chosen[0]!.shards) {
-    throw unsupported(folder, `has ${chosen.length} of ${chosen[0]!.shards} shards of its weights`);
-  }
-  const indices = names.filter((name) => {
-    const [, early, late] = name.match(/^\w+(?:\.(\w+))?\.safetensors\.index(?:\.(\w+))?\.json$/) ?? [];
-    return name.includes(".safetensors.index") && (early ?? late ?? "") === wanted;
-  });
-  return [...indices, ...chosen.map(({ name }) => name)];
+/** A checkpoint with the original names, and the VAE that lies beside it. */
+function checkpoint(names: readonly string[], variant: string | undefined): string[] {
+  const file = chooseCheckpoint(checkpointFiles(names), variant);
+  if (file === undefined) return [];
+  return [file, ...names.filter((name) => name === vaeBeside(file))];
 }
 
 function lack(names: readonly string[]): string {

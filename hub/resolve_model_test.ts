@@ -270,11 +270,23 @@ Deno.test("resolveModel refuses names and paths that would lead elsewhere", asyn
   }
 });
 
-Deno.test("resolveModel reads a cache that another program made, symbolic links and all", async () => {
+Deno.test("resolveModel takes any revision that git allows", async () => {
+  await using hub = await FakeHub.start();
   await using cache = await temporaryFolder();
+  const options = { cache: cache.path, baseUrl: hub.baseUrl };
+  hub.revisions = ["v1.0", "refs/pr/12", "feature/größe", "a#b%2Fc", "x+y=z&w", '"it\'s"', "-dash", "1e3"];
+  for (const revision of hub.revisions) {
+    const folder = await resolveModel("o/n", { ...options, revision });
+    assert.equal(await resolveModel("o/n", { ...options, revision, offline: true }), folder, revision);
+  }
+});
+
+/** A cache as another program leaves it, interrupted or not. */
+async function pythonCache(paths: readonly string[]): Promise<AsyncDisposable & { readonly path: string }> {
+  const cache = await temporaryFolder();
   const model = `${cache.path}/models--o--n`;
   await mkdir(`${model}/blobs`, { recursive: true });
-  for (const [index, path] of neededFiles.entries()) {
+  for (const [index, path] of paths.entries()) {
     const target = `${model}/snapshots/${commit}/${path}`;
     await mkdir(target.slice(0, target.lastIndexOf("/")), { recursive: true });
     await writeFile(`${model}/blobs/${index}`, sampleFiles[path]!);
@@ -282,6 +294,41 @@ Deno.test("resolveModel reads a cache that another program made, symbolic links 
   }
   await mkdir(`${model}/refs`);
   await writeFile(`${model}/refs/main`, commit);
+  return cache;
+}
+
+Deno.test("resolveModel takes no half of another program's download for the whole", async () => {
+  for (const lacking of neededFiles) {
+    await using hub = await FakeHub.start();
+    await using cache = await pythonCache(neededFiles.filter((path) => path !== lacking));
+    const options = { cache: cache.path, baseUrl: hub.baseUrl };
+    await assert.rejects(
+      resolveModel("o/n", { ...options, offline: true }),
+      hubError("offline", /not wholly/),
+      lacking,
+    );
+    await assertComplete(await resolveModel("o/n", options));
+    assert.deepEqual(hub.requests, [lacking]);
+  }
+});
+
+Deno.test("resolveModel takes no other variant that lies here for the one that is asked for", async () => {
+  await using hub = await FakeHub.start();
+  const half = neededFiles.map((path) => path.replace(/\.safetensors$/, ".fp16.safetensors"));
+  await using cache = await pythonCache(half);
+  const options = { cache: cache.path, baseUrl: hub.baseUrl };
+  await assert.rejects(
+    resolveModel("o/n", { ...options, offline: true }),
+    hubError("offline", /of the variant "fp16" alone, and no list .* expected the option variant: "fp16"/),
+  );
+  await assertComplete(await resolveModel("o/n", { ...options, offline: true, variant: "fp16" }), half);
+  await assertComplete(await resolveModel("o/n", options));
+  assert.deepEqual(hub.requests, neededFiles.filter((path) => path.endsWith(".safetensors")));
+});
+
+Deno.test("resolveModel reads a cache that another program made, symbolic links and all", async () => {
+  await using cache = await pythonCache(neededFiles);
+  const model = `${cache.path}/models--o--n`;
   const options = { cache: cache.path, offline: true };
   const folder = await resolveModel("o/n", options);
   await assertComplete(folder);

@@ -72,6 +72,30 @@ function jpegSize(view: DataView): Size | undefined {
   return undefined;
 }
 
+/**
+ * Number of scans of a JPEG file up to its end: each goes over all pixels again.
+ *
+ * @throws {TypeError} If it has several frames, the last of which would count.
+ */
+export function jpegScans(bytes: Uint8Array): number {
+  let [at, scans, frames] = [2, 0, 0];
+  while (at + 3 < bytes.length) {
+    const marker = bytes[at + 1]!;
+    if (bytes[at] !== 0xff || marker === 0 || marker === 0xff || marker >= 0xd0 && marker <= 0xd7) {
+      at = bytes.indexOf(0xff, at + 1); // pixels of a scan, and restarts in them
+      if (at < 0) break;
+      continue;
+    }
+    if (marker === 0xd9) break;
+    if (marker === 0xd8) throw damaged("jpeg", "it begins twice");
+    if (marker === 0xda) scans++;
+    if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) frames++;
+    if (frames > 1 || marker === 0xdc) throw damaged("jpeg", "it gives its size twice");
+    at += 2 + Math.max(2, bytes[at + 2]! * 256 + bytes[at + 3]!);
+  }
+  return scans;
+}
+
 /** The first chunk: a VP8 frame, a lossless bit stream, or the extended header. */
 function webpSize(view: DataView): Size | undefined {
   const bits24 = (at: number) => view.getUint16(at, true) | (view.getUint8(at + 2) << 16);

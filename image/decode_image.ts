@@ -4,10 +4,13 @@
  * @module
  */
 import type { Image } from "../core/image.ts";
-import { readHeader } from "./_header.ts";
+import { jpegScans, readHeader } from "./_header.ts";
 import { decodeJpeg } from "./_jpeg.ts";
 import { decodePng } from "./_png.ts";
 import { decodeWebp } from "./_webp.ts";
+
+/** Scans of a progressive JPEG at the largest size; encoders write 6 to 14. */
+const mostScans = 16;
 
 /** What is let in. */
 export interface DecodeOptions {
@@ -33,7 +36,7 @@ export interface DecodeOptions {
  * await decodeImage(file); // { width: 1, height: 1, data: Uint8Array [255, 0, 0] }
  * ```
  * @throws {TypeError} If the file is of another kind, or damaged.
- * @throws {RangeError} If the picture is larger than `maxPixels`.
+ * @throws {RangeError} If the picture is larger than `maxPixels`, or a JPEG goes over its pixels too often.
  */
 export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}): Promise<Image> {
   const { maxPixels = 64_000_000 } = options;
@@ -41,6 +44,13 @@ export async function decodeImage(bytes: Uint8Array, options: DecodeOptions = {}
   if (width * height > maxPixels) {
     throw new RangeError(
       `Cannot decode the image: it is ${width} × ${height} pixels, expected at most ${maxPixels} in all.`,
+    );
+  }
+  const scans = format === "jpeg" ? jpegScans(bytes) : 1;
+  if (scans * width * height > mostScans * maxPixels) {
+    throw new RangeError(
+      `Cannot decode the image: its ${scans} scans go over ${width} × ${height} pixels each, expected at most ` +
+        `${mostScans * maxPixels} pixels in all.`,
     );
   }
   return await { png: decodePng, jpeg: decodeJpeg, webp: decodeWebp }[format](bytes);

@@ -2,11 +2,13 @@
  * Which file is which part, in the two layouts that Apple's converter writes: `Resources/` with compiled models
  * (`Unet.mlmodelc`), and packages under the model's name (`Stable_Diffusion_version_…_unet.mlpackage`).
  */
+import { coremlModels } from "../core/model_files.ts";
 import type { ModelFolder } from "../weights/model_folder.ts";
 
 /** A part's name in `Resources/`, with its name in packages. */
 const packageNames = {
   TextEncoder: "text_encoder",
+  TextEncoder2: "text_encoder_2",
   Unet: "unet",
   ControlledUnet: "control-unet",
   VAEDecoder: "vae_decoder",
@@ -29,7 +31,7 @@ export class AppleLayout {
       );
     }
     this.#folder = folder;
-    this.#models = modelsOf(folder);
+    this.#models = coremlModels(folder.files);
   }
 
   /** Paths of a part's models: none, one, or its chunks in order. Chunks and compiled models come first. */
@@ -86,10 +88,4 @@ export class AppleLayout {
       this.#models.find((name) => !name.includes("/") && name.endsWith(`_${source}.mlpackage`));
     return file && `${this.#folder.path}/${file}`;
   }
-}
-
-/** Core ML models of a folder, by their paths in it. */
-export function modelsOf({ files }: ModelFolder): string[] {
-  const models = [...files].flatMap((file) => /^.*?\.(?:mlmodelc|mlpackage)(?=\/|$)/.exec(file) ?? []);
-  return [...new Set(models)].sort();
 }

@@ -2,6 +2,7 @@
 import type { OnnxSource } from "../backends/backend.ts";
 import type { OnnxBytes } from "../families/components.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
+import { onnxNames } from "../core/model_files.ts";
 import { externalLocations } from "../graph/onnx_external.ts";
 import { decodeModel, type GraphProto } from "../graph/onnx_proto.ts";
 import { externalFile } from "../weights/external_data.ts";
@@ -13,8 +14,7 @@ import type { ModelFolder } from "../weights/model_folder.ts";
  * @returns `undefined` where there is none.
  */
 export function onnxFile(folder: ModelFolder, component: string, variant?: string): string | undefined {
-  const names = variant === undefined ? ["model.onnx"] : [`model_${variant}.onnx`, `model.${variant}.onnx`];
-  return names.map((name) => `${component}/${name}`).find((file) => folder.files.has(file));
+  return onnxNames(variant).map((name) => `${component}/${name}`).find((file) => folder.files.has(file));
 }
 
 /**

@@ -1,16 +1,8 @@
 /** Finds the files of a tokenizer. */
+import { hasVocabulary, TOKENIZER_FILES } from "../core/model_files.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
 import { localFolder, type ModelFolder, readText } from "../weights/model_folder.ts";
-
-const names = [
-  "tokenizer.json",
-  "vocab.json",
-  "merges.txt",
-  "tokenizer_config.json",
-  "special_tokens_map.json",
-  "added_tokens.json",
-] as const;
 
 /** What a tokenizer says of its own text encoder, and not of another with the same words. */
 const ownTexts: ReadonlySet<string> = new Set(["tokenizer_config.json", "special_tokens_map.json"]);
@@ -35,10 +27,8 @@ export async function tokenizerFiles(
   if (given !== undefined && !isFolder(given)) return wordsOf(given);
   const source = given ?? folder;
   for (const prefix of new Set([`${role}/`, "tokenizer/", ""])) {
-    const found = names.filter((name) => source.files.has(`${prefix}${name}`));
-    const whole = found.includes("tokenizer.json") ||
-      found.includes("vocab.json") && found.includes("merges.txt");
-    if (!whole) continue;
+    const found = TOKENIZER_FILES.filter((name) => source.files.has(`${prefix}${name}`));
+    if (!hasVocabulary(found)) continue;
     const texts = found.map(async (name) => [name, (await readText(source, `${prefix}${name}`))!]);
     const files = Object.fromEntries(await Promise.all(texts));
     return prefix === `${role}/` ? files : wordsOf(files);

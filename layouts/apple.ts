@@ -4,15 +4,17 @@
  *
  * @module
  */
+import { coremlModels } from "../core/model_files.ts";
 import type { Components, Program } from "../families/components.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
 import { type ModelFolder, readOptionalJson } from "../weights/model_folder.ts";
-import { AppleLayout, type ApplePart, modelsOf } from "./_apple_files.ts";
+import { AppleLayout, type ApplePart } from "./_apple_files.ts";
 import { tokenizerFiles } from "./_tokenizer_files.ts";
 
 /** Apple's names of the parts, by role. */
 const parts: Readonly<Record<string, ApplePart>> = {
   text_encoder: "TextEncoder",
+  text_encoder_2: "TextEncoder2",
   unet: "Unet",
   controlled_unet: "ControlledUnet",
   vae_decoder: "VAEDecoder",
@@ -21,7 +23,7 @@ const parts: Readonly<Record<string, ApplePart>> = {
 
 /** Whether a folder holds Core ML models. */
 export function isAppleFolder(folder: ModelFolder): boolean {
-  return modelsOf(folder).length > 0;
+  return coremlModels(folder.files).length > 0;
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Json } from "../core/json.ts";
+import { variantOf } from "../core/model_files.ts";
 import type { Components, Program } from "../families/components.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
 import { type ModelFolder, readJson, readOptionalJson } from "../weights/model_folder.ts";
@@ -27,12 +28,13 @@ export async function readDiffusers(
   for (const role of roles) configs.set(role, await readJson(folder, `${role}/config.json`));
   const index = await readOptionalJson(folder, "model_index.json");
   const scheduler = await readOptionalJson(folder, "scheduler/scheduler_config.json");
-  // A variant that only some folders have: the others are opened as they are, as diffusers does.
-  const having = new Set([...folder.files].flatMap((file) => variantFile(file, variant)));
+  const files = [...folder.files];
   const need = (role: string): Program => ({
     kind: "weights",
-    open: () =>
-      folder.weights(role, variant === undefined || having.size > 0 && !having.has(role) ? {} : { variant }),
+    open: () => {
+      const own = variantOf(role, files, variant);
+      return folder.weights(role, own === undefined ? {} : { variant: own });
+    },
   });
   return {
     name: folder.name,
@@ -46,11 +48,4 @@ export async function readDiffusers(
     tokenizer: (role) => tokenizerFiles(folder, tokenizer, role),
     folder,
   };
-}
-
-/** The folder of a weights file of a variant, as `unet` of `unet/diffusion_pytorch_model.fp16.safetensors`. */
-function variantFile(file: string, variant: string | undefined): string[] {
-  const [, role, own] =
-    file.match(/^(\w+)\/\w+\.(?:safetensors\.index\.)?(\w+)\.(?:safetensors(?:\.index\.json)?|json)$/) ?? [];
-  return variant !== undefined && own === variant ? [role!] : [];
 }

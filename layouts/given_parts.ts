@@ -4,6 +4,7 @@
  * @module
  */
 import { UnsupportedModelError } from "../core/errors.ts";
+import { vaeBeside } from "../core/model_files.ts";
 import type { Components, Program } from "../families/components.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
 import { inferText } from "../weights/_checkpoint_text.ts";
@@ -76,7 +77,7 @@ export function partsBeside(
   folder: ModelFolder,
 ): Pick<GivenOptions, "vae" | "textEncoder"> {
   if (files.layout !== "single file") return {};
-  const own = `${files.name}.vae.safetensors`;
+  const own = vaeBeside(`${files.name}.safetensors`);
   const lacks = (role: string) => !files.roles.has(role) && folder.files.has(`${role}/config.json`);
   const vae = folder.files.has(own) ? own : lacks("vae") ? "vae" : undefined;
   return { ...vae !== undefined && { vae }, ...lacks("text_encoder") && { textEncoder: "text_encoder" } };

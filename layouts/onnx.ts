@@ -11,11 +11,6 @@ import { type ModelFolder, readOptionalJson } from "../weights/model_folder.ts";
 import { onnxBytes, onnxFile, onnxSource } from "./_onnx_files.ts";
 import { tokenizerFiles } from "./_tokenizer_files.ts";
 
-/** Whether a folder holds a UNet as ONNX. */
-export function isOnnxFolder({ files }: ModelFolder): boolean {
-  return [...files].some((file) => /^unet\/[^/]+\.onnx$/.test(file));
-}
-
 /**
  * Reads what configurations there are.
  *

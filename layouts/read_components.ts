@@ -3,14 +3,15 @@
  *
  * @module
  */
+import { checkpointFiles, isOnnxModel } from "../core/model_files.ts";
 import type { Components } from "../families/components.ts";
 import type { Family } from "../families/family.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
 import type { ModelFolder } from "../weights/model_folder.ts";
 import { isAppleFolder, readApple } from "./apple.ts";
 import { readDiffusers } from "./diffusers.ts";
-import { isOnnxFolder, readOnnx } from "./onnx.ts";
-import { readSingleFile, singleFiles } from "./single_file.ts";
+import { readOnnx } from "./onnx.ts";
+import { readSingleFile } from "./single_file.ts";
 
 /**
  * Reads the first of these that is there: diffusers' layout with safetensors, an ONNX model for each network, Core ML
@@ -27,13 +28,10 @@ export async function readComponents(
   families: readonly Family[],
 ): Promise<Components> {
   const has = (pattern: RegExp) => [...folder.files].some((file) => pattern.test(file));
-  const onnx = isOnnxFolder(folder);
-  if (folder.files.has("unet/config.json") && (has(/^unet\/[^/]+\.safetensors$/) || !onnx)) {
-    return await readDiffusers(folder, options);
-  }
-  if (onnx) return await readOnnx(folder, options);
+  if (isOnnxModel([...folder.files])) return await readOnnx(folder, options);
+  if (folder.files.has("unet/config.json")) return await readDiffusers(folder, options);
   if (isAppleFolder(folder)) return await readApple(folder, options);
-  if (singleFiles(folder).length > 0) return await readSingleFile(folder, options, families);
+  if (checkpointFiles(folder.files).length > 0) return await readSingleFile(folder, options, families);
   if (has(/^(?:model_index\.json|\w+\/config\.json)$/)) return await readDiffusers(folder, options);
   throw new TypeError(
     `Cannot open the model "${folder.name}": it has ${folder.files.size} files, but none of unet/config.json ` +

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkpointFiles, chooseCheckpoint } from "../core/model_files.ts";
 import type { Components, Program } from "../families/components.ts";
 import type { Family, SplitFile } from "../families/family.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
@@ -58,24 +59,15 @@ export async function readSingleFile(
   };
 }
 
-/** Names of the single files at the root of a folder. */
-export function singleFiles({ files }: ModelFolder): string[] {
-  return [...files].filter((file) => /^[^/]+\.safetensors$/.test(file)).sort();
-}
-
 /** The checkpoint: no VAE that lies beside one, and no file that was named as another network. */
 function singleFile(
   folder: ModelFolder,
   { variant, vae, unet, textEncoder }: Parameters<typeof readSingleFile>[1],
 ): string {
-  const all = singleFiles(folder);
-  const isBeside = (file: string) =>
-    [vae, unet, textEncoder].includes(file) ||
-    file.endsWith(".vae.safetensors") && all.includes(file.replace(/\.vae\.safetensors$/, ".safetensors"));
-  const own = all.filter((file) => !isBeside(file));
-  const fitting = variant === undefined ? own : own.filter((file) => file.includes(variant));
-  const [exact] = variant === undefined ? [] : fitting.filter((file) => file === `${variant}.safetensors`);
-  if (exact !== undefined || fitting.length === 1) return exact ?? fitting[0]!;
+  const others = [vae, unet, textEncoder];
+  const own = checkpointFiles(folder.files).filter((file) => !others.includes(file));
+  const chosen = chooseCheckpoint(own, variant);
+  if (chosen !== undefined) return chosen;
   throw new TypeError(
     `Cannot open the checkpoint in "${folder.name}": it has ${own.length} files (${
       own.join(", ")

@@ -8,7 +8,18 @@ import { GraphBuilder } from "../graph/builder.ts";
 import type { Activation, Graph, Value } from "../graph/graph.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { fromTokens, resnet, type ResnetOptions, toTokens } from "./_blocks.ts";
-import { boolean, number, numbers, word, words } from "./_json.ts";
+import {
+  boolean,
+  checkDivides,
+  FACTOR,
+  LAYERS,
+  NUMBER,
+  number,
+  numbers,
+  WIDTH,
+  word,
+  words,
+} from "./_json.ts";
 import { activation } from "./unet_config.ts";
 
 /** Mean and deviation of latents, one number a channel. */
@@ -48,6 +59,7 @@ export interface AutoencoderKLConfig {
  *
  * @throws {UnsupportedModelError} If its blocks are of another kind.
  * @throws {TypeError} If a field has a value of the wrong kind.
+ * @throws {RangeError} If a number is out of its range.
  */
 export function readAutoencoderKLConfig(config: Json): AutoencoderKLConfig {
   const count = words(config, "down_block_types").length;
@@ -63,15 +75,18 @@ export function readAutoencoderKLConfig(config: Json): AutoencoderKLConfig {
       `Cannot read the VAE: "shift_factor" belongs to another family of models.`,
     );
   }
-  const latentChannels = number(config, "latent_channels", 4);
+  const latentChannels = number(config, "latent_channels", WIDTH, 4);
   const latentStatistics = readLatentStatistics(config, latentChannels);
+  const channels = numbers(config, "block_out_channels", WIDTH, count);
+  const normGroups = number(config, "norm_num_groups", WIDTH, 32);
+  checkDivides("norm_num_groups", normGroups, channels);
   return {
-    channels: numbers(config, "block_out_channels", count),
-    layers: number(config, "layers_per_block", 1),
+    channels,
+    layers: number(config, "layers_per_block", LAYERS, 1),
     latentChannels,
-    scalingFactor: number(config, "scaling_factor", 0.18215),
+    scalingFactor: number(config, "scaling_factor", FACTOR, 0.18215),
     ...latentStatistics !== undefined && { latentStatistics },
-    normGroups: number(config, "norm_num_groups", 32),
+    normGroups,
     activation: activation(word(config, "act_fn", ["silu", "swish", "gelu", "relu"], "silu")),
     midAttention: boolean(config, "mid_block_add_attention", true),
     quantConv: boolean(config, "use_quant_conv", true),
@@ -82,11 +97,10 @@ export function readAutoencoderKLConfig(config: Json): AutoencoderKLConfig {
 /** One of the two fields without the other is an error: the picture would be another one. */
 function readLatentStatistics(config: Json, channels: number): LatentStatistics | undefined {
   if (config.latents_mean == null && config.latents_std == null) return undefined;
-  const deviation = numbers(config, "latents_std", channels);
-  if (deviation.every((value) => value > 0)) {
-    return { mean: numbers(config, "latents_mean", channels), deviation };
-  }
-  throw new TypeError(`Cannot read config.json: "latents_std" is [${deviation}], expected numbers above 0.`);
+  return {
+    mean: numbers(config, "latents_mean", NUMBER, channels),
+    deviation: numbers(config, "latents_std", FACTOR, channels),
+  };
 }
 
 /** Picture pixels per latent pixel. */

@@ -8,7 +8,7 @@ import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Activation, Graph, Value } from "../graph/graph.ts";
-import { number, numbers, word } from "./_json.ts";
+import { FACTOR, levelsOf, number, numbers, REPEATS, WIDTH, word } from "./_json.ts";
 import { activation } from "./unet_config.ts";
 
 /** One half of the autoencoder. */
@@ -40,6 +40,7 @@ export interface AutoencoderTinyConfig {
  *
  * @throws {UnsupportedModelError} If it is for another family of models.
  * @throws {TypeError} If a field has a value of the wrong kind.
+ * @throws {RangeError} If a number is out of its range.
  */
 export function readAutoencoderTinyConfig(config: Json): AutoencoderTinyConfig {
   if (config.shift_factor != null && config.shift_factor !== 0) {
@@ -50,20 +51,19 @@ export function readAutoencoderTinyConfig(config: Json): AutoencoderTinyConfig {
   word(config, "upsample_fn", ["nearest"], "nearest");
   const half = (name: "encoder" | "decoder", blocks: readonly number[]): AutoencoderTinyHalf => {
     const field = `num_${name}_blocks`;
-    const given = config[field];
-    const count = Array.isArray(given) ? given.length : blocks.length;
+    const count = levelsOf(config, field, blocks.length);
     return {
-      channels: numbers(config, `${name}_block_out_channels`, count, 64),
-      blocks: numbers(config, field, count, blocks),
+      channels: numbers(config, `${name}_block_out_channels`, WIDTH, count, 64),
+      blocks: numbers(config, field, REPEATS, count, blocks),
     };
   };
   return {
     encoder: half("encoder", [1, 3, 3, 3]),
     decoder: half("decoder", [3, 3, 3, 1]),
-    latentChannels: number(config, "latent_channels", 4),
-    scalingFactor: number(config, "scaling_factor", 1),
+    latentChannels: number(config, "latent_channels", WIDTH, 4),
+    scalingFactor: number(config, "scaling_factor", FACTOR, 1),
     activation: activation(word(config, "act_fn", ["relu", "silu", "swish", "gelu"], "relu")),
-    upsampling: number(config, "upsampling_scaling_factor", 2),
+    upsampling: number(config, "upsampling_scaling_factor", { least: 1, most: 8, whole: true }, 2),
   };
 }
 

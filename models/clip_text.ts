@@ -6,9 +6,9 @@
 import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { GraphBuilder, type LayerHook } from "../graph/builder.ts";
+import { GraphBuilder } from "../graph/builder.ts";
 import type { Activation, Graph, Value } from "../graph/graph.ts";
-import { number, word } from "./_json.ts";
+import { checkDivides, DEPTH, ENTRIES, EPSILON, ID, number, WIDTH, word } from "./_json.ts";
 
 /** What a text encoder's `config.json` says. */
 export interface ClipTextConfig {
@@ -39,6 +39,7 @@ export interface ClipTextConfig {
  *
  * @throws {UnsupportedModelError} If it is not a CLIP text encoder.
  * @throws {TypeError} If a field is missing or has a value of the wrong kind.
+ * @throws {RangeError} If a number is out of its range.
  */
 export function readClipTextConfig(config: Json): ClipTextConfig {
   const { model_type: type = "clip_text_model" } = config;
@@ -50,17 +51,22 @@ export function readClipTextConfig(config: Json): ClipTextConfig {
     );
   }
   const hiddenAct = word(config, "hidden_act", ["quick_gelu", "gelu"], "quick_gelu");
+  const [hiddenSize, heads] = [
+    number(config, "hidden_size", WIDTH),
+    number(config, "num_attention_heads", WIDTH),
+  ];
+  checkDivides("num_attention_heads", heads, [hiddenSize]);
   return {
-    hiddenSize: number(config, "hidden_size"),
-    intermediateSize: number(config, "intermediate_size"),
-    layers: number(config, "num_hidden_layers"),
-    heads: number(config, "num_attention_heads"),
-    maxPositions: number(config, "max_position_embeddings", 77),
-    vocabSize: number(config, "vocab_size", 49408),
-    normEpsilon: number(config, "layer_norm_eps", 1e-5),
+    hiddenSize,
+    intermediateSize: number(config, "intermediate_size", WIDTH),
+    layers: number(config, "num_hidden_layers", DEPTH),
+    heads,
+    maxPositions: number(config, "max_position_embeddings", WIDTH, 77),
+    vocabSize: number(config, "vocab_size", ENTRIES, 49408),
+    normEpsilon: number(config, "layer_norm_eps", EPSILON, 1e-5),
     activation: hiddenAct === "gelu" ? "gelu" : "quickGelu",
-    endId: number(config, "eos_token_id", 49407),
-    projectionSize: number(config, "projection_dim", 512),
+    endId: number(config, "eos_token_id", ID, 49407),
+    projectionSize: number(config, "projection_dim", WIDTH, 512),
   };
 }
 
@@ -76,8 +82,6 @@ export interface ClipTextGraphOptions {
   readonly finalNorm?: boolean;
   /** Adds the input `end_positions` and the output `text_embeds`. @default {false} */
   readonly projection?: boolean;
-  /** Sees every linear layer (low-rank adapters). */
-  readonly hook?: LayerHook;
 }
 
 /**
@@ -88,7 +92,7 @@ export interface ClipTextGraphOptions {
  * `[rows, projectionSize]`, each text as one vector: of the normalised states of all layers, whatever was skipped.
  */
 export function clipText(config: ClipTextConfig, options: ClipTextGraphOptions = {}): Graph {
-  const { clipSkip = 0, finalNorm = true, projection = false, hook } = options;
+  const { clipSkip = 0, finalNorm = true, projection = false } = options;
   if (!Number.isInteger(clipSkip) || clipSkip < 0 || clipSkip >= config.layers) {
     throw new RangeError(
       `Cannot skip ${clipSkip} of the text encoder's ${config.layers} layers: expected 0 to ${
@@ -96,7 +100,7 @@ export function clipText(config: ClipTextConfig, options: ClipTextGraphOptions =
       }.`,
     );
   }
-  const g = new GraphBuilder("text_encoder", hook);
+  const g = new GraphBuilder("text_encoder");
   const embed = (name: string, entries: number, ids: Value) => {
     const table = g.weight(`text_model.embeddings.${name}.weight`, [entries, config.hiddenSize]);
     return g.gather(`text_model.embeddings.${name}`, table, ids);

@@ -24,7 +24,7 @@
 import type { Json } from "../core/json.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import { number, numbers } from "./_json.ts";
+import { LAYERS, levelsOf, number, numbers, WIDTH } from "./_json.ts";
 
 /** What a plugin's `config.json` says; its `_class_name` is `ControlPlugin`. */
 export interface ControlPluginConfig {
@@ -46,13 +46,12 @@ export interface ControlPluginConfig {
  * @throws {TypeError} If a field is missing or has a value of the wrong kind.
  */
 export function readControlPluginConfig(config: Json): ControlPluginConfig {
-  const { channels } = config;
   return {
-    inChannels: number(config, "conditioning_channels", 1),
-    channels: numbers(config, "channels", Array.isArray(channels) ? channels.length : 1),
-    layers: number(config, "layers_per_block", 2),
-    expansion: number(config, "expansion", 2),
-    downscale: number(config, "downscale_factor", 8),
+    inChannels: number(config, "conditioning_channels", WIDTH, 1),
+    channels: numbers(config, "channels", WIDTH, levelsOf(config, "channels", 1)),
+    layers: number(config, "layers_per_block", LAYERS, 2),
+    expansion: number(config, "expansion", { least: 1, most: 64, whole: true }, 2),
+    downscale: number(config, "downscale_factor", { least: 1, most: 64, whole: true }, 8),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import { boolean, number, numbers, word, words } from "./_json.ts";
+import { boolean, levelsOf, number, numbers, WIDTH, word, words } from "./_json.ts";
 import { encoder, textContext, timeEmbedding } from "./unet.ts";
 import { readUnetConfig, type UnetArchitecture } from "./unet_config.ts";
 
@@ -37,11 +37,12 @@ export function readControlNetConfig(config: Json): ControlNetConfig {
     );
   }
   const up = words(config, "down_block_types").map((type) => type.replace("Down", "Up")).reverse();
-  const embedding = config.conditioning_embedding_out_channels ?? [16, 32, 96, 256];
+  const embedding = "conditioning_embedding_out_channels";
+  const widths = [16, 32, 96, 256];
   return {
     encoder: readUnetConfig({ ...config, up_block_types: up }),
-    conditionChannels: number(config, "conditioning_channels", 3),
-    embeddingChannels: numbers({ embedding }, "embedding", (embedding as unknown[]).length),
+    conditionChannels: number(config, "conditioning_channels", WIDTH, 3),
+    embeddingChannels: numbers(config, embedding, WIDTH, levelsOf(config, embedding, widths.length), widths),
     channelOrder: word(config, "controlnet_conditioning_channel_order", ["rgb", "bgr"], "rgb"),
   };
 }

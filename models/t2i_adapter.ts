@@ -8,7 +8,7 @@ import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/graph.ts";
-import { number, numbers } from "./_json.ts";
+import { LAYERS, levelsOf, number, numbers, WIDTH } from "./_json.ts";
 
 /** What a T2I-Adapter's `config.json` says. */
 export interface T2IAdapterConfig {
@@ -39,13 +39,19 @@ export function readT2IAdapterConfig(config: Json): T2IAdapterConfig {
       }, expected full_adapter or light_adapter.`,
     );
   }
-  const channels = config.channels ?? [320, 640, 1280, 1280];
+  const widths = [320, 640, 1280, 1280];
   return {
     kind: type === "full_adapter" ? "full" : "light",
-    inChannels: number(config, "in_channels", 3),
-    channels: numbers({ channels }, "channels", Array.isArray(channels) ? channels.length : 1),
-    layers: number(config, "num_res_blocks", 2),
-    downscale: number(config, "downscale_factor", 8),
+    inChannels: number(config, "in_channels", WIDTH, 3),
+    channels: numbers(
+      config,
+      "channels",
+      WIDTH,
+      levelsOf(config, "channels", typeof config.channels === "number" ? 1 : widths.length),
+      widths,
+    ),
+    layers: number(config, "num_res_blocks", LAYERS, 2),
+    downscale: number(config, "downscale_factor", { least: 1, most: 64, whole: true }, 8),
   };
 }
 

@@ -6,9 +6,25 @@
  */
 import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
-import type { UnetConfig } from "../core/parts.ts";
+import type { UnetTraits } from "../core/parts.ts";
 import type { Activation } from "../graph/graph.ts";
-import { boolean, booleans, number, numberLists, numbers, word, words } from "./_json.ts";
+import {
+  boolean,
+  booleans,
+  checkBlocks,
+  checkDivides,
+  EPSILON,
+  LAYERS,
+  NUMBER,
+  number,
+  numberLists,
+  numbers,
+  REPEATS,
+  SIDE,
+  WIDTH,
+  word,
+  words,
+} from "./_json.ts";
 
 /** A transformer between convolutions. */
 export interface TransformerConfig {
@@ -81,8 +97,30 @@ export interface AddedEmbedding {
   readonly idFeatures: number;
 }
 
+/** The sizes on a UNet's outside. */
+export interface UnetSizes {
+  /** Channels of the `sample` input: the latent's, or 9 for inpainting models (latent + mask + masked latent). */
+  readonly inChannels: number;
+  /** Channels of the prediction, equal to the latent's. */
+  readonly outChannels: number;
+  /** Side of the training pictures in latent pixels (64 for 512 × 512 pictures). */
+  readonly sampleSize: number;
+  /** Width of the conditioning's last dimension. */
+  readonly crossAttentionDim: number;
+  /** Width of the guidance embedding of w-conditioned (guidance-distilled) networks. */
+  readonly timeCondProjDim?: number;
+}
+
+/** How a UNet of these sizes is called. */
+export function unetTraits({ inChannels, outChannels, timeCondProjDim }: UnetSizes): UnetTraits {
+  return {
+    ...inChannels > outChannels && { condition: { channels: inChannels - outChannels, required: true } },
+    ...timeCondProjDim !== undefined && { embeddedGuidance: true },
+  };
+}
+
 /** A UNet, level by level. */
-export interface UnetArchitecture extends UnetConfig, BlockConfig {
+export interface UnetArchitecture extends UnetSizes, BlockConfig {
   /** The embedding added to that of the timestep, where there is one. */
   readonly added?: AddedEmbedding;
   /** Resolutions, highest first. */
@@ -126,6 +164,7 @@ export interface UnetArchitecture extends UnetConfig, BlockConfig {
  *
  * @throws {UnsupportedModelError} If the file asks for something that this family of networks does not have.
  * @throws {TypeError} If a field has a value of the wrong kind.
+ * @throws {RangeError} If a number is out of its range.
  */
 export function readUnetConfig(config: Json): UnetArchitecture {
   refuseOtherFamilies(config);
@@ -133,34 +172,38 @@ export function readUnetConfig(config: Json): UnetArchitecture {
   const mid = readMidBlock(config, levels.length);
   const timeCondProjDim = config.time_cond_proj_dim == null
     ? undefined
-    : number(config, "time_cond_proj_dim");
+    : number(config, "time_cond_proj_dim", WIDTH);
   const timeFeatures = levels[0]!.channels;
   const added = readAddedEmbedding(config);
+  const normGroups = number(config, "norm_num_groups", WIDTH, 32);
+  checkDivides("norm_num_groups", normGroups, levels.map(({ channels }) => channels));
+  checkHeads(levels, mid);
+  checkBlocks(blocksOf(levels, mid));
   return {
-    inChannels: number(config, "in_channels", 4),
-    outChannels: number(config, "out_channels", 4),
-    sampleSize: Math.max(...numbers(config, "sample_size", 2, 64)),
+    inChannels: number(config, "in_channels", WIDTH, 4),
+    outChannels: number(config, "out_channels", WIDTH, 4),
+    sampleSize: Math.max(...numbers(config, "sample_size", SIDE, 2, 64)),
     crossAttentionDim: readCrossAttentionDim(config, levels.length),
     ...timeCondProjDim !== undefined && { timeCondProjDim },
     ...added !== undefined && { added },
     levels,
     ...mid !== undefined && { mid },
     skips: word(config, "skip_connections", ["layer", "level"], "layer"),
-    normGroups: number(config, "norm_num_groups", 32),
-    normEpsilon: number(config, "norm_eps", 1e-5),
+    normGroups,
+    normEpsilon: number(config, "norm_eps", EPSILON, 1e-5),
     activation: activation(word(config, "act_fn", ["silu", "swish", "gelu", "relu"], "silu")),
     linearProjection: boolean(config, "use_linear_projection", false),
     attentionActivation: word(config, "attention_activation", ["softmax", "relu"], "softmax"),
     attentionLengthNorm: boolean(config, "attention_length_norm", false),
     sharedKeyValue: boolean(config, "shared_key_value", false),
     feedForward: word(config, "feed_forward_activation", ["geglu", "swiglu"], "geglu"),
-    feedForwardMultiplier: number(config, "feed_forward_multiplier", 4),
+    feedForwardMultiplier: number(config, "feed_forward_multiplier", { least: 1, most: 64, whole: true }, 4),
     timeFeatures,
     flipSinToCos: boolean(config, "flip_sin_to_cos", true),
-    frequencyShift: number(config, "freq_shift", 0),
-    timeEmbedding: number(config, "time_embedding_dim", timeFeatures * 4),
-    convInKernel: number(config, "conv_in_kernel", 3),
-    convOutKernel: number(config, "conv_out_kernel", 3),
+    frequencyShift: number(config, "freq_shift", NUMBER, 0),
+    timeEmbedding: number(config, "time_embedding_dim", WIDTH, timeFeatures * 4),
+    convInKernel: number(config, "conv_in_kernel", SIDE, 3),
+    convOutKernel: number(config, "conv_out_kernel", SIDE, 3),
     centerInput: boolean(config, "center_input_sample", false),
   };
 }
@@ -179,14 +222,14 @@ function readLevels(config: Json): UnetLevel[] {
       `Cannot read config.json: "up_block_types" has ${upTypes.length} blocks, expected ${count} as "down_block_types".`,
     );
   }
-  const channels = numbers(config, "block_out_channels", count);
-  const layers = numbers(config, "layers_per_block", count, 2);
-  const upLayers = numbers(config, "up_layers_per_block", count, layers.map((n) => n + 1).reverse());
+  const channels = numbers(config, "block_out_channels", WIDTH, count);
+  const layers = numbers(config, "layers_per_block", LAYERS, count, 2);
+  const upLayers = numbers(config, "up_layers_per_block", REPEATS, count, layers.map((n) => n + 1).reverse());
   const heads = readHeads(config, count);
   const { transformer_layers_per_block: depth = 1 } = config;
-  const depths = numberLists(config, "transformer_layers_per_block", layers, 1);
+  const depths = numberLists(config, "transformer_layers_per_block", REPEATS, layers, 1);
   const mirrored = Array.isArray(depth) ? depth.toReversed() : depth;
-  const upDepths = numberLists(config, "reverse_transformer_layers_per_block", upLayers, mirrored);
+  const upDepths = numberLists(config, "reverse_transformer_layers_per_block", REPEATS, upLayers, mirrored);
   const selfAttention = booleans(config, "self_attention", count, true);
   const separable = booleans(config, "separable_convolutions", count, false);
   const transformers = (level: number, depths: readonly number[]) =>
@@ -204,10 +247,29 @@ function readLevels(config: Json): UnetLevel[] {
   });
 }
 
+function checkHeads(levels: readonly UnetLevel[], mid: MidBlock | undefined): void {
+  for (const { channels, down, up } of levels) {
+    for (const { heads } of [...down, ...up]) checkDivides("attention_head_dim", heads, [channels]);
+  }
+  if (mid !== undefined && mid.layers > 0) {
+    checkDivides("attention_head_dim", mid.transformer.heads, [levels.at(-1)!.channels]);
+  }
+}
+
+/** Residual and transformer blocks in all. */
+function blocksOf(levels: readonly UnetLevel[], mid: MidBlock | undefined): number {
+  const depths = levels.flatMap(({ down, up }) => [...down, ...up]).map(({ depth }) => depth);
+  const middle = mid === undefined ? 0 : 1 + mid.layers * (1 + mid.transformer.depth);
+  return [...levels.map(({ layers, upLayers }) => layers + upLayers), ...depths].reduce(
+    (a, b) => a + b,
+    middle,
+  );
+}
+
 /** In these files "attention_head_dim" has always meant the number of heads. */
 function readHeads(config: Json, levels: number): number[] {
   const field = config.num_attention_heads == null ? "attention_head_dim" : "num_attention_heads";
-  return numbers(config, field, levels, 8);
+  return numbers(config, field, WIDTH, levels, 8);
 }
 
 function attends(type: string, name: "DownBlock2D" | "UpBlock2D"): boolean {
@@ -233,9 +295,13 @@ function readMidBlock(config: Json, levels: number): MidBlock | undefined {
   const last = [depth].flat(2).at(-1);
   return {
     kind: type === "MobileMidBlock2D" ? "stack" : "sandwich",
-    layers: number(config, "mid_block_layers", layers),
+    layers: number(config, "mid_block_layers", REPEATS, layers),
     transformer: {
-      depth: number({ mid_block_transformer_layers: last, ...config }, "mid_block_transformer_layers"),
+      depth: number(
+        { mid_block_transformer_layers: last, ...config },
+        "mid_block_transformer_layers",
+        REPEATS,
+      ),
       heads: readHeads(config, levels).at(-1)!,
       selfAttention: true,
     },
@@ -259,8 +325,8 @@ function readAddedEmbedding(config: Json): AddedEmbedding | undefined {
   if (type === null) return undefined;
   if (type === "text_time") {
     return {
-      width: number(config, "projection_class_embeddings_input_dim"),
-      idFeatures: number(config, "addition_time_embed_dim"),
+      width: number(config, "projection_class_embeddings_input_dim", WIDTH),
+      idFeatures: number(config, "addition_time_embed_dim", WIDTH),
     };
   }
   throw new UnsupportedModelError(
@@ -271,7 +337,10 @@ function readAddedEmbedding(config: Json): AddedEmbedding | undefined {
 }
 
 function readCrossAttentionDim(config: Json, levels: number): number {
-  const [width, ...others] = numbers(config, "cross_attention_dim", levels, 1280) as [number, ...number[]];
+  const [width, ...others] = numbers(config, "cross_attention_dim", WIDTH, levels, 1280) as [
+    number,
+    ...number[],
+  ];
   if (others.every((other) => other === width)) return width;
   throw new UnsupportedModelError(
     `Cannot read the UNet: "cross_attention_dim" is [${[

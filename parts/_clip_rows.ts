@@ -26,9 +26,20 @@ export function clipRows(texts: readonly CutText[], tokenizer: Tokenizer, chunks
   return texts.flatMap((text) => Array.from({ length: chunks }, (_, i) => text.chunks[i] ?? empty));
 }
 
-/** Number of rows of the longest text. */
+/** Rows of tokens that one text may be cut into: the network attends to all of them at every pixel. */
+const mostRows = 64;
+
+/**
+ * Number of rows of the longest text.
+ *
+ * @throws {RangeError} If it is longer than any prompt.
+ */
 export function longest(texts: readonly CutText[]): number {
-  return Math.max(...texts.map(({ chunks }) => chunks.length));
+  const rows = Math.max(...texts.map(({ chunks }) => chunks.length));
+  if (rows <= mostRows) return rows;
+  throw new RangeError(
+    `Cannot encode the prompt: it takes ${rows} rows of tokens, expected at most ${mostRows}.`,
+  );
 }
 
 /** The states of rows as those of texts: `[texts · chunks, tokens, width]` to `[texts, chunks · tokens, width]`. */
@@ -54,6 +65,9 @@ export function weigh(hidden: Tensor, rows: readonly WeightedRow[]): Tensor {
     const before = sum(row);
     row.forEach((value, i) => row[i] = value * weights[Math.floor(i / width)]!);
     const restore = before / sum(row);
+    if (!Number.isFinite(restore)) { // at steps to come, nobody would see it
+      throw new RangeError("Cannot weigh the prompt: its weights add up to nothing, expected others.");
+    }
     row.forEach((value, i) => row[i] = value * restore);
   }
   return { data, shape: hidden.shape };

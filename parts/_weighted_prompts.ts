@@ -7,11 +7,14 @@ import { checkPasses, type EncodeTexts, passesOf } from "./_pass_texts.ts";
 /** Name of the pass of the n-th of several prompts that steer together. */
 const passOf = (part: number) => part === 0 ? "conditional" : `conditional ${part + 1}`;
 
+/** Each is one more run of the network at every step. */
+const mostParts = 32;
+
 /**
  * Encodes what all rows of all passes say, at each step that says something new.
  *
  * @param encode Encodes texts with weights, all equally long.
- * @throws {RangeError} If a pass is neither conditional nor unconditional, or prompts are joined by `AND` where there
+ * @throws {RangeError} If more than 32 prompts are joined by `AND`, a pass is neither conditional nor unconditional, or prompts are joined by `AND` where there
  * is no unconditional pass.
  */
 export async function encodeWeighted(request: EncodeRequest, encode: EncodeTexts): Promise<Encoded> {
@@ -19,7 +22,12 @@ export async function encodeWeighted(request: EncodeRequest, encode: EncodeTexts
   checkPasses(passes);
   const positive = withoutNetworks(prompts, request.onWarning).map(promptParts);
   const negative = withoutNetworks(negativePrompts, request.onWarning);
-  const count = Math.max(...positive.map(({ length }) => length));
+  const count = positive.reduce((most, { length }) => Math.max(most, length), 1);
+  if (count > mostParts) {
+    throw new RangeError(
+      `Cannot combine ${count} prompts with AND: expected at most ${mostParts}, each is a pass of the network.`,
+    );
+  }
   const isWeighted = positive.flat().some(({ weight }) => weight !== 1);
   if ((count > 1 || isWeighted) && !passes.includes("unconditional")) {
     throw new RangeError(

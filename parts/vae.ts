@@ -63,8 +63,7 @@ export function autoencoderVae(options: AutoencoderVaeOptions): Vae {
   const encoder = loadEncoder && new LazyPart(async (owned) => owned.use(await loadEncoder()));
   const decoder = new LazyPart(async (owned) => owned.use(await loadDecoder()));
   return {
-    latentChannels,
-    scale,
+    traits: { latentChannels, scale },
     async encode(pixels, { noise, samples = 1 } = {}) {
       if (encoder === undefined) {
         throw new UnsupportedModelError("Cannot encode a picture: the model has no VAE encoder.");
@@ -147,10 +146,19 @@ function channelwise(
   };
 }
 
-/** Runs a program of one input and one output. */
+/**
+ * Runs a program of one input and one output.
+ *
+ * @throws {RangeError} If it gives NaN or infinity, which would be a black picture.
+ */
 async function runOnly(runner: Runner, input: Tensor): Promise<Tensor> {
   const outputs = await runner.run({ [runner.inputs[0]!.name]: input });
-  return outputs[runner.outputs[0]!.name] as Tensor;
+  const output = outputs[runner.outputs[0]!.name] as Tensor;
+  if (output.data.every(Number.isFinite)) return output;
+  throw new RangeError(
+    "Cannot run the VAE: it gave NaN or infinity, expected finite numbers. Some VAEs overflow in half precision: open " +
+      'the model with dtype { vae: "float32" }, or with another VAE.',
+  );
 }
 
 /** All rows, `times` times over. */

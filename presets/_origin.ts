@@ -1,7 +1,9 @@
 /** What a picture's record says of how its model was opened. */
-import type { ModelOrigin } from "../core/picture_sources.ts";
+import type { ModelOrigin } from "../core/model_origin.ts";
 import type { CreatePipelineOptions } from "./create_pipeline.ts";
-import { sizeOnDisk } from "./_fingerprint.ts";
+import type { TextualInversion } from "../parts/textual_inversion.ts";
+import type { UsedInversion } from "../core/model_origin.ts";
+import { fingerprint, sizeOnDisk } from "./_fingerprint.ts";
 
 /**
  * How each option is kept: as JSON; by its name, where it is one; in words of its own; not at all, since a file
@@ -23,7 +25,7 @@ export const KEPT: Readonly<
   tokenizer: "name",
   predictionType: "json",
   checkpoint: "json",
-  inversions: "lacking",
+  inversions: "own",
   loraPorts: "json",
   adapters: "lacking",
   family: "name",
@@ -42,11 +44,23 @@ export async function originOf(
     if (how === "json" || how === "name" && typeof value === "string") kept[option] = value;
     else if (how === "lacking" || how === "name") lacks.push(option);
   }
+  const words = await usedInversions(options.inversions ?? []);
+  if (words === undefined) lacks.push("inversions");
+  const inversions = words === undefined || words.length === 0 ? {} : { inversions: words };
   const { revision } = options.hub ?? {};
   if (revision !== undefined) kept["hub"] = { revision }; // not the mirror, nor the token
-  if (typeof model !== "string") return { options: kept, lacks: ["model", ...lacks] };
+  if (typeof model !== "string") return { options: kept, lacks: ["model", ...lacks], ...inversions };
   const bytes = model === "mini" ? undefined : await sizeOnDisk(model);
-  return { source: model, ...bytes !== undefined && { bytes }, options: kept, lacks };
+  return { source: model, ...bytes !== undefined && { bytes }, options: kept, lacks, ...inversions };
+}
+
+/** Words by their files; nothing where one has none. */
+async function usedInversions(words: readonly TextualInversion[]): Promise<UsedInversion[] | undefined> {
+  if (words.some(({ source }) => source === undefined)) return undefined;
+  return await Promise.all(words.map(async ({ token, source }) => {
+    const hash = await fingerprint(source!);
+    return { token, source: source!, ...hash !== undefined && { hash } };
+  }));
 }
 
 /** What a recorded value must be; the others are no options of a record. */

@@ -1,9 +1,9 @@
 /** Every option that can change a pixel is in the record of a picture, or named there as not kept. */
 import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
-import type { GenerateOptions } from "../core/generate_options.ts";
+import type { GenerateOptions } from "../pipeline/generate_options.ts";
 import type { LoraInput } from "../core/model.ts";
-import { TorchGenerator } from "../core/torch_noise.ts";
+import { TorchGenerator } from "../noise/torch_noise.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
 import { ddim } from "../samplers/ddim.ts";
 import { testPath } from "../tests/_networks.ts";
@@ -158,6 +158,17 @@ Deno.test("every option of createPipeline is in the record, or named there as no
   const apart = await originOf("mini", { dtype: parts });
   assert.deepEqual(recordedOptions(JSON.parse(JSON.stringify(apart.options))), { dtype: parts });
   assert.throws(() => recordedOptions({ dtype: 8 }), /it was opened with dtype: 8/);
+  const vectors = { data: new Float32Array(4), shape: [1, 4] };
+  assert.deepEqual((await originOf("mini", { inversions: [{ token: "<cat>", vectors }] })).lacks, [
+    "inversions",
+  ]);
+  const source = new URL("../tests/data/inversion/style.safetensors", import.meta.url).pathname;
+  const named = await originOf("mini", { inversions: [{ token: "<cat>", vectors, source }] });
+  assert.deepEqual(named.lacks, []);
+  assert.deepEqual(named.inversions?.map(({ hash, ...word }) => [word, hash?.length]), [[{
+    token: "<cat>",
+    source,
+  }, 64]]);
   const { options } = await originOf("mini", { hub: values.hub as object });
   assert.deepEqual(options, { hub: { revision: "v1" } });
   assert.deepEqual((await originOf({} as CreatePipelineOptions["model"], {})).lacks, ["model"]);

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { builtin } from "../core/platform.ts";
+import { builtin, hasFiles } from "../core/platform.ts";
 import { auto } from "../backends/auto.ts";
 import { native } from "../backends/native.ts";
 import { wasm } from "../backends/wasm.ts";
@@ -12,11 +12,11 @@ import { checkOptions } from "../core/check_options.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { Model } from "../core/model.ts";
-import { Pipeline, type PipelineOptions } from "../core/pipeline.ts";
+import { Pipeline, type PipelineOptions } from "../pipeline/pipeline.ts";
 import { openModelFolder } from "./open_model.ts";
 import type { OpenFolderOptions } from "./open_model.ts";
-import { localFolder, type ModelFolder } from "../weights/model_folder.ts";
-import { resolveModel, type ResolveModelOptions } from "../hub/mod.ts";
+import { localFolder, memoryFolder, type ModelFolder } from "../weights/model_folder.ts";
+import { resolveModel, resolveModelBlobs, type ResolveModelOptions } from "../hub/mod.ts";
 import { fingerprint } from "./_fingerprint.ts";
 import { KEPT, originOf } from "./_origin.ts";
 import { decodePicture } from "./decode_picture.ts";
@@ -27,8 +27,8 @@ import { mini, MINI_DEFAULTS } from "./mini.ts";
 export interface CreatePipelineOptions
   extends Pick<PipelineOptions, "keep">, Omit<OpenFolderOptions, "backend"> {
   /**
-   * `"mini"`, the embedded model; the path of a folder or of a single `.safetensors` file; `"owner/name"` on a hub;
-   * files; or a model of your own making.
+   * `"mini"`, the embedded model; the path of a folder or of a single `.safetensors` file; `"owner/name"` on a hub, in
+   * browsers too; files; or a model of your own making.
    * @default {"mini"}
    */
   readonly model?: string | ModelFolder | Model;
@@ -97,11 +97,17 @@ export async function openModel(
 /** A folder or file here comes before a name on a hub. */
 async function findModel(name: string, { hub, variant }: CreatePipelineOptions): Promise<ModelFolder> {
   if (name === "mini") return await mini();
+  const options = { ...hub, ...variant !== undefined && { variant } };
+  const isHubName = /^[\w-][\w.-]*\/[\w.-]+$/.test(name);
+  if (!hasFiles()) {
+    if (isHubName) return memoryFolder(name, await resolveModelBlobs(name, options));
+    throw new TypeError(
+      `Cannot open the model "${name}": a browser has no folders, expected "mini", "owner/name" or files.`,
+    );
+  }
   if (name.endsWith(".safetensors")) return await fileWithBesides(name);
-  const onHub = /^[\w-][\w.-]*\/[\w.-]+$/.test(name) && !await exists(name);
-  if (!onHub) return await localFolder(name);
-  const folder = await resolveModel(name, { ...hub, ...variant !== undefined && { variant } });
-  return { ...await localFolder(folder), name };
+  if (!isHubName || await exists(name)) return await localFolder(name);
+  return { ...await localFolder(await resolveModel(name, options)), name };
 }
 
 /** A named file, with the VAE and the tokenizer that lie beside it; other files there are none of its business. */

@@ -1,5 +1,5 @@
 /** Writes finished pictures, with their parameters as text in A1111's convention. */
-import type { GenerationParameters, ImageEncoder } from "../core/generation.ts";
+import type { GenerationParameters, ImageEncoder } from "../pipeline/generation.ts";
 import { SAMPLERS } from "../samplers/registry.ts";
 import { VERSION } from "./records/own.ts";
 import { encodeImage, formatParameters } from "../image/mod.ts";
@@ -60,7 +60,7 @@ function withNotes(
 
 /** Settings that not every picture has, which a note of their name would counterfeit. */
 const ownSettings =
-  /^(?:Denoising strength|CFG rescale|Clip skip|Eta|Sampler options|Prompt syntax|Empty negative prompt|Prompt 2|Negative prompt 2|Sizes|Model path|Model bytes|Opened with|LoRAs|Controls|Image hash|Mask hash|Run|Not kept)$/;
+  /^(?:Denoising strength|CFG rescale|Clip skip|Eta|Sampler options|Prompt syntax|Empty negative prompt|Prompt 2|Negative prompt 2|Sizes|Model path|Model bytes|Opened with|LoRAs|Controls|Inversions|Image hash|Mask hash|Run|Not kept)$/;
 
 /** What else it was made from: settings that only we write, JSON where they are more than a word. */
 function sourcesSettings(
@@ -75,6 +75,7 @@ function sourcesSettings(
     ...model?.source !== undefined && model.source !== name && { "Model path": model.source },
     ...model?.bytes !== undefined && { "Model bytes": `${model.bytes}` },
     ...json("Opened with", model?.options ?? {}),
+    ...json("Inversions", model?.inversions ?? []),
     ...json("LoRAs", loras),
     ...json("Controls", controls),
     ...image !== undefined && { "Image hash": image },

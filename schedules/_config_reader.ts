@@ -1,6 +1,9 @@
 /** The fields of a scheduler's configuration. */
 import { UnsupportedModelError } from "../core/errors.ts";
 
+/** Levels of a schedule: published ones have 1000. */
+export const mostTimesteps = 100_000;
+
 /** Reads fields, `null` and absent ones alike as absent. */
 export class Reader {
   readonly #json: Readonly<Record<string, unknown>>;
@@ -13,17 +16,33 @@ export class Reader {
     return this.#read(key, "a string", (value) => typeof value === "string");
   }
 
-  number(key: string): number | undefined {
-    return this.#read(key, "a finite number", (value) => typeof value === "number" && Number.isFinite(value));
+  /** A number in a range, both ends included. */
+  number(key: string, least: number, most: number): number | undefined {
+    const value = this.#read<number>(key, "a finite number", (value) => Number.isFinite(value));
+    if (value === undefined || value >= least && value <= most) return value;
+    throw new RangeError(
+      `Cannot read the scheduler config: ${key} is ${value}, expected a number from ${least} to ${most}.`,
+    );
+  }
+
+  /** A whole number in a range. */
+  whole(key: string, least: number, most: number): number | undefined {
+    const value = this.number(key, least, most);
+    if (value === undefined || Number.isInteger(value)) return value;
+    throw new RangeError(`Cannot read the scheduler config: ${key} is ${value}, expected a whole number.`);
   }
 
   boolean(key: string, otherwise: boolean): boolean {
     return this.#read(key, "true or false", (value) => typeof value === "boolean") ?? otherwise;
   }
 
+  /** A list of finite numbers, no longer than a schedule. */
   numbers(key: string): readonly number[] | undefined {
-    const isNumber = (value: unknown) => typeof value === "number" && Number.isFinite(value);
-    return this.#read(key, "a list of numbers", (value) => Array.isArray(value) && value.every(isNumber));
+    return this.#read(
+      key,
+      `a list of numbers, at most ${mostTimesteps}`,
+      (value) => Array.isArray(value) && value.length <= mostTimesteps && value.every(Number.isFinite),
+    );
   }
 
   choice<T extends string>(key: string, choices: readonly T[], otherwise: T): T {

@@ -1,5 +1,5 @@
 /** A schedule of rectified flow, out of a scheduler's configuration. */
-import type { Reader } from "./_config_reader.ts";
+import { mostTimesteps, type Reader } from "./_config_reader.ts";
 import type { FlowScheduleConfig, ShiftOfSize } from "./flow.ts";
 
 /** The numbers of a flow schedule, as a file has them. */
@@ -14,7 +14,7 @@ export interface FlowConfig extends Omit<FlowScheduleConfig, "dynamicShift"> {
 export function readFlowMatch(read: Reader): FlowConfig {
   const spacings = { karras: "karras", exponential: "exponential", beta: "beta" } as const;
   const sigmas = Object.values(spacings).find((name) => read.boolean(`use_${name}_sigmas`, false));
-  const shiftTerminal = read.number("shift_terminal");
+  const shiftTerminal = read.number("shift_terminal", 0, 1);
   return {
     ...shiftOf(read, "shift"),
     ...shiftTerminal !== undefined && { shiftTerminal },
@@ -31,17 +31,17 @@ export function readFlowSigmas(read: Reader, solverLevels: FlowScheduleConfig["s
 
 function shiftOf(read: Reader, key: string): FlowConfig {
   const type = read.choice("time_shift_type", ["exponential", "linear"], "exponential");
-  const shift = read.number(key);
+  const shift = read.number(key, 1e-6, 1e6);
   const dynamic = {
-    baseShift: read.number("base_shift"),
-    maxShift: read.number("max_shift"),
-    baseTokens: read.number("base_image_seq_len"),
-    maxTokens: read.number("max_image_seq_len"),
+    baseShift: read.number("base_shift", -100, 100),
+    maxShift: read.number("max_shift", -100, 100),
+    baseTokens: read.whole("base_image_seq_len", 1, 1 << 20),
+    maxTokens: read.whole("max_image_seq_len", 1, 1 << 20),
   };
   const given = Object.fromEntries(Object.entries(dynamic).filter(([, value]) => value !== undefined));
   return {
     kind: "flow",
-    trainTimesteps: read.number("num_train_timesteps") ?? 1000,
+    trainTimesteps: read.whole("num_train_timesteps", 1, mostTimesteps) ?? 1000,
     ...shift !== undefined && { shift },
     ...read.boolean("use_dynamic_shifting", false) && { dynamicShift: { type, ...given } },
   };

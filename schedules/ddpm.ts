@@ -131,7 +131,13 @@ function cumulativeAlphas(config: DdpmSchedule["config"]): Float32Array {
   }
   let product = 1; // PyTorch's cumprod accumulates in float64 and stores float32
   const alphasCumprod = rates.map((beta) => product *= Math.fround(1 - beta));
-  return config.rescaleBetasZeroSnr ? rescaleToZeroTerminalSnr(alphasCumprod) : alphasCumprod;
+  const levels = config.rescaleBetasZeroSnr ? rescaleToZeroTerminalSnr(alphasCumprod) : alphasCumprod;
+  if (levels.every((level) => level >= 0 && level <= 1) && levels.at(-1)! < 1) return levels;
+  throw new RangeError(
+    `Cannot make a schedule: its betas leave ${
+      levels.at(-1)
+    } of the signal at the end, expected less than 1.`,
+  );
 }
 
 function betas(

@@ -6,7 +6,7 @@
  */
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { PredictionType, TimestepSpacing } from "../core/schedule.ts";
-import { Reader } from "./_config_reader.ts";
+import { mostTimesteps, Reader } from "./_config_reader.ts";
 import { type FlowConfig, readFlowMatch, readFlowSigmas } from "./_flow_config.ts";
 import type { BetaSchedule, ScheduleConfig } from "./ddpm.ts";
 import type { FlowScheduleConfig } from "./flow.ts";
@@ -67,14 +67,14 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
     name: "lcm",
     ...CONSISTENCY,
     options: (read) => ({
-      originalSteps: read.number("original_inference_steps"),
-      timestepScaling: read.number("timestep_scaling"),
+      originalSteps: read.whole("original_inference_steps", 1, mostTimesteps),
+      timestepScaling: read.number("timestep_scaling", 1e-6, 1e6),
     }),
   },
   TCDScheduler: {
     name: "tcd",
     ...CONSISTENCY,
-    options: (read) => ({ originalSteps: read.number("original_inference_steps") }),
+    options: (read) => ({ originalSteps: read.whole("original_inference_steps", 1, mostTimesteps) }),
   },
   EulerDiscreteScheduler: { name: "euler", ...SIGMA_CLASS },
   EulerAncestralDiscreteScheduler: { name: "euler_ancestral", ...SIGMA_CLASS },
@@ -110,7 +110,7 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
     flow: "dpm",
     options: (read) => ({
       ...sigmaOptions(read),
-      order: read.number("solver_order"),
+      order: read.whole("solver_order", 1, 3),
       ...read.boolean("use_flow_sigmas", false) && { finalSigma: "sigma_min" }, // whatever its type says
     }),
   },
@@ -120,7 +120,7 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
     flow: "unipc",
     options: (read) => ({
       ...sigmaOptions(read),
-      order: read.number("solver_order"),
+      order: read.whole("solver_order", 1, 3),
       predicts: read.boolean("predict_x0", true) ? undefined : "epsilon",
       solverType: read.text("solver_type") === "bh1" ? "bh1" : undefined,
       disableCorrector: read.numbers("disable_corrector"),
@@ -133,7 +133,7 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
  * diffusers; fields that say nothing about schedule or sampler are ignored.
  *
  * @throws {TypeError} If it is not an object, or a field is of the wrong type.
- * @throws {RangeError} If a field has a value that diffusers does not know.
+ * @throws {RangeError} If a number is out of its range, or a word is none that diffusers knows.
  * @throws {UnsupportedModelError} If the class, or a value that diffusers knows, is of a kind that the SDK lacks.
  *
  * @example
@@ -198,21 +198,21 @@ function scheduleOf(read: Reader, found: SchedulerClass): ScheduleConfig {
   const clips = read.boolean("clip_sample", found.clipSample ?? false);
   const thresholding = read.boolean("thresholding", false);
   return {
-    trainTimesteps: read.number("num_train_timesteps") ?? 1000,
-    betaStart: read.number("beta_start") ?? found.betaStart ?? 0.0001,
-    betaEnd: read.number("beta_end") ?? found.betaEnd ?? 0.02,
+    trainTimesteps: read.whole("num_train_timesteps", 1, mostTimesteps) ?? 1000,
+    betaStart: read.number("beta_start", 0, 1) ?? found.betaStart ?? 0.0001,
+    betaEnd: read.number("beta_end", 0, 1) ?? found.betaEnd ?? 0.02,
     betaSchedule: read.choice("beta_schedule", betaSchedules, found.betaSchedule ?? "linear"),
     predictionType: read.choice("prediction_type", predictions, "epsilon"),
     timestepSpacing: read.choice("timestep_spacing", spacings, found.spacing ?? "leading"),
-    stepsOffset: read.number("steps_offset") ?? 0,
+    stepsOffset: read.whole("steps_offset", 0, mostTimesteps) ?? 0,
     setAlphaToOne: read.boolean("set_alpha_to_one", found.setAlphaToOne ?? true),
     rescaleBetasZeroSnr: read.boolean("rescale_betas_zero_snr", false),
     ...trainedBetas !== undefined && { trainedBetas },
-    ...clips && { clipSampleRange: read.number("clip_sample_range") ?? 1 },
+    ...clips && { clipSampleRange: read.number("clip_sample_range", 1e-6, 1e6) ?? 1 },
     ...thresholding && {
       thresholding: {
-        ratio: read.number("dynamic_thresholding_ratio") ?? 0.995,
-        maxValue: read.number("sample_max_value") ?? 1,
+        ratio: read.number("dynamic_thresholding_ratio", 0, 1) ?? 0.995,
+        maxValue: read.number("sample_max_value", 1e-6, 1e6) ?? 1,
       },
     },
   };
@@ -243,11 +243,13 @@ function multistepOptions(read: Reader): Record<string, unknown> {
     name: algorithm === "sde-dpmsolver++" ? "dpmpp_2m_sde" : undefined,
     predicts: algorithm === "dpmsolver" ? "epsilon" : undefined,
     ...sigmaOptions(read),
-    order: read.number("solver_order"),
+    order: read.whole("solver_order", 1, 3),
     solverType: solverType(read),
     lowerOrderFinal: read.boolean("lower_order_final", true) ? undefined : false,
     eulerAtFinal: read.boolean("euler_at_final", false) ? true : undefined,
-    lambdaMinClipped: read.infinity("lambda_min_clipped") ? undefined : read.number("lambda_min_clipped"),
+    lambdaMinClipped: read.infinity("lambda_min_clipped")
+      ? undefined
+      : read.number("lambda_min_clipped", -1e6, 1e6),
   };
 }
 

@@ -1,12 +1,12 @@
 /** A guided DDIM run in plain sight, for tests of parts: no pipeline between them and the reference. */
 import { guide } from "../core/guidance.ts";
 import { parameterise } from "../core/parameterisation.ts";
-import { runSampler } from "../core/run_sampler.ts";
+import { runSampler } from "../pipeline/run_sampler.ts";
 import type { NoisePredictor, PreparedControl, TextEncoder, Unet } from "../core/parts.ts";
 import type { Conditioning } from "../core/parts.ts";
 import { createSchedule } from "../schedules/ddpm.ts";
 import { concatRows, type Latent, sliceRows } from "../core/tensor.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import { ddim } from "../samplers/ddim.ts";
 import { encodeStates } from "./_states.ts";
 
@@ -40,7 +40,7 @@ export async function ddimRun(
   const conditioning = { encoder_hidden_states };
   await using predictor: NoisePredictor = await unet.prepare(conditioning);
   await using prepared = await control?.(conditioning) ?? null;
-  const start = { noise: noise.normal([1, unet.config.outChannels, given.height / 8, given.width / 8]) };
+  const start = { noise: noise.normal([1, 4, given.height / 8, given.width / 8]) };
   const latents: Latent[] = [];
   const steps = given.num_inference_steps;
   const run = runSampler(

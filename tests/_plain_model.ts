@@ -1,7 +1,7 @@
 /** A model of ten lines of arithmetic, for tests of the pipeline. */
 import { LazyPart } from "../core/lazy_part.ts";
 import { BASE, type Model } from "../core/model.ts";
-import type { TextEncoder, Unet, UnetConfig, Vae } from "../core/parts.ts";
+import type { TextEncoder, Unet, UnetTraits, Vae } from "../core/parts.ts";
 import type { Sampler } from "../core/sampler.ts";
 import { createSchedule } from "../schedules/ddpm.ts";
 import { sizeOf } from "../core/tensor.ts";
@@ -31,13 +31,13 @@ export interface TestModelOptions {
   readonly events?: Events;
   /** Runs inside every load, encoding, prediction and decoding, with its event. */
   readonly on?: (event: string) => void | Promise<void>;
-  readonly config?: Partial<UnetConfig>;
+  readonly traits?: UnetTraits;
   /** Whether it has a tiny autoencoder for previews. */
   readonly tiny?: boolean;
 }
 
 /** A model whose UNet predicts half of its latent plus the prompt's length. */
-export function testModel({ events = [], on, config, tiny = false }: TestModelOptions = {}): Model {
+export function testModel({ events = [], on, traits = {}, tiny = false }: TestModelOptions = {}): Model {
   const happen = async (event: string) => {
     events.push(event);
     await on?.(event);
@@ -49,17 +49,9 @@ export function testModel({ events = [], on, config, tiny = false }: TestModelOp
       owned.use(disposed);
       return { ...make(), ...disposed };
     });
-  const unetConfig: UnetConfig = {
-    inChannels: 4,
-    outChannels: 4,
-    sampleSize: 2,
-    crossAttentionDim: 1,
-    ...config,
-  };
   const vae = (name: string) =>
     part<Omit<Vae, typeof Symbol.asyncDispose>>(name, () => ({
-      latentChannels: 4,
-      scale: 8,
+      traits: { latentChannels: 4, scale: 8 },
       encode: ({ shape: [rows, , height, width] }, { samples = rows } = {}) => {
         const shape = [samples!, 4, height! / 8, width! / 8];
         return Promise.resolve({ data: new Float32Array(sizeOf(shape)), shape });
@@ -73,7 +65,7 @@ export function testModel({ events = [], on, config, tiny = false }: TestModelOp
   return {
     name: "test",
     backend: "none",
-    schedule: createSchedule({ predictionType: "sample" }),
+    schedule: () => createSchedule({ predictionType: "sample" }),
     sampler: plainSampler,
     guidanceScale: 2,
     size: 16,
@@ -93,9 +85,9 @@ export function testModel({ events = [], on, config, tiny = false }: TestModelOp
       },
     })),
     unets: new Map([[BASE, {
-      config: unetConfig,
+      traits,
       part: part<Omit<Unet, typeof Symbol.asyncDispose>>("unet", () => ({
-        config: unetConfig,
+        traits,
         prepare: ({ encoder_hidden_states: hidden }) =>
           Promise.resolve({
             async predict(latent) {

@@ -30,7 +30,7 @@ async function small4(loraPorts?: LoraPorts) {
     ...loraPorts !== undefined && { loraPorts },
   });
   const { schedule } = readScheduleConfig(scheduler);
-  return createPipeline({ model: { ...model, schedule: scheduleFrom(schedule), sampler: ddim() } });
+  return createPipeline({ model: { ...model, schedule: () => scheduleFrom(schedule), sampler: ddim() } });
 }
 
 interface LoraCases {

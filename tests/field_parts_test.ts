@@ -213,7 +213,7 @@ Deno.test("single files on the command line: what lies beside is found, and what
     );
     assert.match(
       (await generate("--model", "models/a.safetensors", "--prediction-type", "v")).err,
-      /Unknown --prediction-type v: expected epsilon, v_prediction, sample/,
+      /Unknown --prediction-type v: expected one of epsilon, v_prediction, sample/,
     );
   }));
 

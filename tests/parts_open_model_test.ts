@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
-import { Pipeline } from "../core/pipeline.ts";
+import { Pipeline } from "../pipeline/pipeline.ts";
 import { localFolder, memoryFolder, type ModelFolder } from "../weights/model_folder.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { openModelFolder } from "../presets/open_model.ts";
@@ -151,7 +151,7 @@ Deno.test("a model without a scheduler is sampled as Stable Diffusion", async ()
   const files = new Set([...folder.files].filter((file) => !file.startsWith("scheduler/")));
   const model = await openModelFolder({ ...folder, files }, { backend });
   assert.equal(model.sampler.name, "ddim");
-  assert.equal(model.schedule.plan("stride", 1).transitions[0]!.from.timestep, 1);
+  assert.equal(model.schedule({ width: 64, height: 64 }).plan("stride", 1).transitions[0]!.from.timestep, 1);
   await using pipeline = new Pipeline(model);
   await using reference15 = new Pipeline(await openModelFolder(folder, { backend }));
   const request = { prompt: "a house", seed: 1, steps: 2, width: 64, height: 64 };

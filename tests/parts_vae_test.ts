@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Graph } from "../graph/graph.ts";
 import type { Backend, Runner } from "../backends/backend.ts";
 import type { Vae } from "../core/parts.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import { autoencoderVae, readAutoencoder } from "../parts/vae.ts";
 import type { Json } from "../weights/model_folder.ts";
 import { openWeights } from "../weights/open_weights.ts";
@@ -42,7 +42,7 @@ for (const backend of cpuBackends) {
     await using owned = new AsyncDisposableStack();
     const io = await readFixture("models/taesd/io.safetensors");
     const vae = await openVae(owned, backend, "models/taesd");
-    assert.deepEqual([vae.latentChannels, vae.scale], [4, 8]);
+    assert.deepEqual(vae.traits, { latentChannels: 4, scale: 8 });
     assertClose(await vae.decode(io.float32("case0.latents")), io.float32("case0.decoded"));
     const twice = await vae.encode(io.float32("case0.image"), { noise: torchNoise(1), samples: 2 });
     const { data, shape } = io.float32("case0.encoded");

@@ -1,7 +1,9 @@
 /** From the files of a `tokenizer/` folder to one definition: a `tokenizer.json` and the ids with a role. */
+import * as v from "valibot";
 import { UnsupportedModelError } from "../core/errors.ts";
 import { clipPipeline } from "./_clip.ts";
 import type { AddedToken, TokenizerJson } from "./_json.ts";
+import { tokenId, tokenizerSchema } from "./_schema.ts";
 import type { TokenizerFiles, TokenizerOptions } from "./files.ts";
 
 /** All that a tokenizer is, but for the package that runs it. */
@@ -70,16 +72,28 @@ export function readDefinition(files: TokenizerFiles, { addedTokens = [] }: Toke
 }
 
 function readTokenizerJson(files: TokenizerFiles): TokenizerJson | undefined {
-  const json = readObject(files, "tokenizer.json") as unknown as TokenizerJson | undefined;
+  const json = readObject(files, "tokenizer.json");
   if (json === undefined) return undefined;
-  if (typeof json.model !== "object" || json.model === null) throw invalid(`tokenizer.json has no "model"`);
-  if (json.model.type !== "BPE") {
+  const { model } = json as { model?: { type?: unknown } | null };
+  if (model === undefined || model === null) throw invalid(`tokenizer.json has no "model"`);
+  if (model.type !== "BPE") {
+    const kind = JSON.stringify(model.type);
     throw new UnsupportedModelError(
-      `Cannot load the tokenizer: tokenizer.json is of kind "${json.model.type}", expected "BPE".`,
+      `Cannot load the tokenizer: tokenizer.json is of kind ${kind}, expected "BPE".`,
     );
   }
-  checkVocab("tokenizer.json", json.model.vocab);
-  return { ...json, added_tokens: json.added_tokens ?? [] };
+  const { success, output, issues } = v.safeParse(tokenizerSchema, json, { abortEarly: true });
+  if (!success) {
+    const [{ expected, message, received }] = issues;
+    const place = v.getDotPath(issues[0]) ?? "the whole";
+    throw invalid(`"${place}" of tokenizer.json is ${shown(received)}, expected ${expected ?? message}`);
+  }
+  const checked = output as unknown as TokenizerJson;
+  checkVocab("tokenizer.json", checked.model.vocab);
+  checkMerges(checked.model);
+  checkAdded(checked);
+  // Rows of ids are framed here, and nothing is decoded.
+  return { ...checked, post_processor: null, decoder: null };
 }
 
 function fromVocabAndMerges(files: TokenizerFiles, unknown: string): TokenizerJson {
@@ -122,9 +136,48 @@ function checkVocab(file: string, vocab: unknown): asserts vocab is Record<strin
   }
 }
 
+/** Pairs of symbols that the vocabulary has, joined too. */
+function checkMerges({ vocab, merges, continuing_subword_prefix: prefix }: TokenizerJson["model"]): void {
+  const known = (symbol: string) => Object.hasOwn(vocab, symbol);
+  for (const [index, merge] of (merges as readonly unknown[]).entries()) {
+    const pair = typeof merge === "string" ? merge.split(" ") : merge;
+    const [left, right] = Array.isArray(pair) ? pair as unknown[] : [];
+    const good = Array.isArray(pair) && pair.length === 2 && typeof left === "string" &&
+      typeof right === "string" &&
+      [left, right, left + (typeof prefix === "string" ? right.slice(prefix.length) : right)].every(known);
+    if (good) continue;
+    throw invalid(
+      `"model.merges.${index}" of tokenizer.json is ${
+        shown(JSON.stringify(merge))
+      }, expected two symbols that its ` +
+        "vocabulary has, joined too",
+    );
+  }
+}
+
+/** One id a token, and one token an id. */
+function checkAdded({ added_tokens: added, model: { vocab } }: TokenizerJson): void {
+  const contents = new Map(Object.entries(vocab).map(([content, id]) => [id, content]));
+  for (const { id, content } of added) {
+    const other = Object.hasOwn(vocab, content) ? vocab[content] : id;
+    if (other !== id || (contents.get(id) ?? content) !== content) {
+      throw invalid(`the added token ${shown(JSON.stringify(content))} has id ${id}, which is not its own`);
+    }
+    contents.set(id, content);
+  }
+}
+
+function shown(value: string): string {
+  return value.length > 60 ? `${value.slice(0, 60)}…` : value;
+}
+
 function checkId(content: string, id: unknown): number {
-  if (Number.isSafeInteger(id) && (id as number) >= 0) return id as number;
-  throw invalid(`token ${JSON.stringify(content)} has id ${JSON.stringify(id)}, expected an integer from 0`);
+  if (v.is(tokenId, id)) return id;
+  throw invalid(
+    `token ${JSON.stringify(content)} has id ${
+      shown(JSON.stringify(id))
+    }, expected an integer from 0 to 1048575`,
+  );
 }
 
 function readObject(files: TokenizerFiles, name: keyof TokenizerFiles): Record<string, unknown> | undefined {

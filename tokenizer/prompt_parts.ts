@@ -34,7 +34,7 @@ export function promptParts(prompt: string): readonly PromptPart[] {
     const colon = piece.lastIndexOf(":");
     const [, weight] = colon < 0
       ? []
-      : piece.slice(colon + 1).match(/^\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*$/) ?? [];
+      : piece.slice(colon + 1).trim().match(/^([+-]?(?:\d+(?:\.\d*)?|\.\d+))$/) ?? [];
     return weight === undefined
       ? { text: piece.trim(), weight: 1 }
       : { text: piece.slice(0, colon).trim(), weight: Number(weight) };
@@ -89,10 +89,10 @@ function scaleOf(rest: string, spelling: string): ExtraNetwork["scale"] {
   const named: Record<string, number> = {};
   const placed: number[] = [];
   for (const argument of rest.split(":").slice(1)) {
-    const [, name, value] = argument.match(/^\s*(?:(\w+)\s*=)?\s*(.*?)\s*$/) ?? [];
-    const scale = Number(value);
+    const [, name, value] = argument.trim().match(/^(?:(\w+)\s*=)?(.*)$/s) ?? [];
+    const scale = Number(value); // which leaves out white space
     if (name !== undefined && name !== "te" && name !== "unet") continue; // `dyn=`: a rank for networks that vary it
-    if (value === "" || !Number.isFinite(scale)) {
+    if (value!.trim() === "" || !Number.isFinite(scale)) {
       throw new RangeError(
         `Cannot use ${JSON.stringify(spelling)} in the prompt: expected numbers as its scales.`,
       );

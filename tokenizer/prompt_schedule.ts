@@ -17,7 +17,7 @@ interface Frame {
 }
 
 /** A place in a schedule: a step, or with a point a share of the steps. */
-const when = /^\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*$/;
+const when = /^\s*([+-]?(?:\d+(?:\.\d*)?|\.\d+))\s*$/;
 
 /**
  * A prompt as it is at a step: `[from:to:when]` is `from` up to step `when` and `to` after it, `[to:when]` is nothing at
@@ -67,7 +67,7 @@ export function promptAt(prompt: string, step: number, steps: number): string {
  * The texts of a prompt at steps 1 to `steps`; where it does not change, all are the prompt.
  */
 export function promptSteps(prompt: string, steps: number): readonly string[] {
-  const may = /\[[^]*[:|][^]*\]/.test(prompt);
+  const may = prompt.includes("[") && /[:|]/.test(prompt) && prompt.includes("]");
   return Array.from({ length: steps }, (_, i) => may ? promptAt(prompt, i + 1, steps) : prompt);
 }
 

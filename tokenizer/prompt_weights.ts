@@ -15,6 +15,10 @@ export interface PromptFragment {
 /** `(word)` multiplies by this, `[word]` divides. */
 const emphasis = 1.1;
 
+/** Brackets inside each other: each closing one weighs all that it holds again. */
+const deepest = 100;
+const mostWeight = 1000;
+
 /**
  * A lexeme: an escape, `:1.2)`, a bracket, or text. None of the alternatives can backtrack over a long run.
  */
@@ -26,7 +30,7 @@ const lexemes =
  *
  * `(word)` counts 1.1 times, `[word]` 1/1.1 times, `(word:1.3)` 1.3 times; brackets nest and multiply. `\(`
  * is a bracket of the text. An opening bracket that is never closed reaches to the end; a closing one that
- * was never opened is text. So every string is a prompt.
+ * was never opened is text. So every string is a prompt whose brackets do not nest beyond a hundred.
  *
  * Source: the conventions of AUTOMATIC1111's `prompt_parser`, as its documentation states them.
  *
@@ -38,7 +42,7 @@ const lexemes =
  * // [[{ text: "a ", weight: 1 }, { text: "red", weight: 1.5 }, { text: " house", weight: 1 }],
  * //  [{ text: " ", weight: 1 }, { text: "fog", weight: 0.909… }]]
  * ```
- * @throws {RangeError} If a weight is beyond what a number can say.
+ * @throws {RangeError} If a weight is beyond −1000 … 1000, or more than a hundred brackets are open.
  */
 export function parsePromptWeights(prompt: string): PromptFragment[][] {
   const sections: { text: string; weight: number }[][] = [[]];
@@ -60,6 +64,11 @@ export function parsePromptWeights(prompt: string): PromptFragment[][] {
     const { escaped, weight, bracket } = groups;
     if (escaped !== undefined) push(escaped);
     else if (bracket === "(" || bracket === "[") {
+      if (round.length + square.length === deepest) {
+        throw new RangeError(
+          `Cannot weigh the prompt: more than ${deepest} brackets are open, expected fewer, or "\\${bracket}" for the text.`,
+        );
+      }
       open[bracket]!.push({ section: sections.length - 1, fragment: sections.at(-1)!.length });
     } else if (weight !== undefined && round.length > 0) multiply(Number(weight), round.pop()!);
     else if (bracket === ")" && round.length > 0) multiply(emphasis, round.pop()!);
@@ -81,9 +90,11 @@ function joined(fragments: readonly PromptFragment[]): PromptFragment[] {
   for (const { text, weight } of fragments) {
     const last = result.at(-1);
     if (text === "") continue;
-    if (!Number.isFinite(weight)) {
+    if (!(Math.abs(weight) <= mostWeight)) {
       throw new RangeError(
-        `Cannot weigh the prompt: "${text.slice(0, 40)}" counts ${weight} times, expected a number.`,
+        `Cannot weigh the prompt: "${
+          text.slice(0, 40)
+        }" counts ${weight} times, expected a number from -${mostWeight} to ${mostWeight}.`,
       );
     }
     if (last?.weight === weight) last.text += text;

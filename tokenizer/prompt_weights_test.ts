@@ -70,7 +70,12 @@ Deno.test("parsePromptWeights loses no word of any string, and needs no time for
 Deno.test("parsePromptWeights refuses a weight that is no number any more", () => {
   assert.throws(
     () => parsePromptWeights("(a".repeat(8000)),
-    /Cannot weigh the prompt: "a" counts Infinity times/,
+    { name: "RangeError", message: /more than 100 brackets are open/ },
   );
+  assert.throws(
+    () => parsePromptWeights(`${"(".repeat(99)}a`),
+    /"a" counts 12527.* times, expected a number from/,
+  );
+  assert.equal(parsePromptWeights(`${"(".repeat(60)}a${")".repeat(60)}`)[0]!.length, 1);
   assert.throws(() => parsePromptWeights(`(a:${"9".repeat(400)})`), RangeError);
 });

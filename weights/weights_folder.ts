@@ -4,6 +4,7 @@
  * @module
  */
 import { WeightsError } from "../core/errors.ts";
+import { chooseWeights, weightsFiles } from "../core/model_files.ts";
 import { isPickle, pickleError } from "./_pickle.ts";
 import type { ByteSource } from "./random_access.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -28,9 +29,6 @@ export interface OpenWeightsOptions {
    */
   readonly variant?: string;
 }
-
-/** What components' weights are called before any suffix: diffusers' networks, transformers', diffusers' LoRAs. */
-const stems = ["diffusion_pytorch_model", "model", "pytorch_lora_weights"];
 
 /**
  * Opens the weights in a component's folder: one `.safetensors` file, or an index with its shards.
@@ -57,42 +55,23 @@ export async function openWeightsFolder(
   options: OpenWeightsOptions = {},
 ): Promise<Weights> {
   const files = [...folder.files];
-  const candidates = files.flatMap(parseName);
-  const variants = new Set(candidates.map((file) => file.variant));
-  const onlyVariant = variants.size === 1 ? candidates[0]!.variant : undefined;
-  const chosen = candidates
-    .filter((file) => file.variant === (options.variant ?? onlyVariant))
-    .sort((a, b) => stems.indexOf(a.stem) - stems.indexOf(b.stem))
-    .at(0);
-  if (chosen === undefined) throw nothingToOpen(folder, files, variants, options);
-  return chosen.name.endsWith(".json")
+  const chosen = chooseWeights(files, options.variant);
+  if (chosen === undefined) throw nothingToOpen(folder, files, options);
+  return chosen.isIndex
     ? await openShards(folder, chosen.name)
     : await openSafetensors(folder.source(chosen.name));
-}
-
-interface WeightsFileName {
-  readonly name: string;
-  readonly stem: string;
-  readonly variant: string | undefined;
-}
-
-/** `STEM[.VARIANT].safetensors`, or the index of shards, whose variant stands at one of two places. */
-function parseName(name: string): WeightsFileName[] {
-  const match = name.match(/^(\w+)(?:\.(\w+))?\.safetensors(?:\.index(?:\.(\w+))?\.json)?$/);
-  const [, stem, early, late] = match ?? [];
-  return stem !== undefined && stems.includes(stem) ? [{ name, stem, variant: early ?? late }] : [];
 }
 
 function nothingToOpen(
   folder: WeightsFolder,
   files: readonly string[],
-  variants: ReadonlySet<string | undefined>,
   { variant }: OpenWeightsOptions,
 ): WeightsError {
+  const variants = new Set(weightsFiles(files).map((file) => file.variant));
   const pickle = files.find(isPickle);
   if (variants.size === 0 && pickle !== undefined) return pickleError(`${folder.name}/${pickle}`);
   const wanted = variant === undefined
-    ? `${stems[0]}.safetensors or ${stems[1]}.safetensors`
+    ? "diffusion_pytorch_model.safetensors or model.safetensors"
     : `variant "${variant}"`;
   const present = [...variants].map((name) => name === undefined ? "the plain one" : `"${name}"`).join(", ");
   const state = variants.size === 0 ? "it has no such file" : `it has these variants: ${present}`;

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { checkProduct, checkRank } from "../_checks.ts";
+import { checkProduct, checkRank, checkTucker } from "../_checks.ts";
 import { expandTucker, productOf, transposed } from "../_matrices.ts";
 import type { AdaptedModule, AdapterTensors, LowRankProduct, WeightAdapter } from "../weight_adapter.ts";
 
@@ -42,6 +42,6 @@ async function half(tensors: AdapterTensors, module: AdaptedModule, index: 1 | 2
   }
   const core = await tensors.tensor(`t${index}`);
   checkRank(a, a.shape[0]!, core, core.shape[0]!);
-  checkRank(core, core.shape[1]!, b, b.shape[0]!);
+  checkTucker(core, b, module);
   return checkProduct({ up: transposed(a), down: expandTucker(core, b) }, module, a.key);
 }

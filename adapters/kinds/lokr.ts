@@ -27,49 +27,64 @@ export const lokr: WeightAdapter = {
     const [first, second] = [await factor(tensors, "k1"), await factor(tensors, "k2")];
     const [outputs = 0, inputs = 1, ...window] = shape;
     const k = sizeOf(window);
-    const [[a, b], [c, dk]] = [first.matrix.shape, second.matrix.shape] as [
-      [number, number],
-      [number, number],
-    ];
-    if (a * c !== outputs || b * dk !== inputs * k || dk % k !== 0) {
+    const [[a, b], [c, dk]] = [first.shape, second.shape];
+    if (a * c !== outputs || b * dk !== inputs * k || dk % k !== 0) { // so that no product is larger than the weight
       throw new WeightsError(
         `Cannot load LoRA: the factors at "${module}" are ${a} × ${b} and ${c} × ${dk}, expected ones whose sizes ` +
           `multiply to ${outputs} × ${inputs * k}.`,
       );
     }
+    const [one, other] = [first.matrix(), second.matrix()];
     return {
       scale: await tensors.scale(first.rank ?? second.rank),
-      delta: () => kronecker(first.matrix, second.matrix, k),
+      delta: () => kronecker(one, other, k),
     };
   },
 };
 
 interface Factor {
   /** `[first dimension, all others]`. */
-  readonly matrix: Tensor;
+  readonly shape: readonly [number, number];
+  /** Its elements, multiplied only now. */
+  matrix(): Tensor;
   /** Absent of one that is whole. */
   readonly rank?: number;
 }
 
 async function factor(tensors: AdapterTensors, name: "k1" | "k2"): Promise<Factor> {
   if (!tensors.roles.has(`${name}a`) && !tensors.roles.has(`${name}b`)) {
-    return { matrix: await tensors.matrix(name) };
+    const whole = await tensors.matrix(name);
+    return { shape: whole.shape as [number, number], matrix: () => whole };
   }
   const [a, b] = [await tensors.matrix(`${name}a`), await tensors.matrix(`${name}b`)];
-  const rank = b.shape[0]!;
+  const [rank, columns] = b.shape as [number, number];
   const made = (up: Tensor, down: Tensor) => ({
-    matrix: { data: productOf({ up, down }), shape: [up.shape[0]!, down.shape[1]!] },
-    rank,
+    data: productOf({ up, down }),
+    shape: [up.shape[0]!, down.shape[1]!],
   });
   if (name === "k1" || !tensors.roles.has("kt2")) {
     checkRank(a, a.shape[1]!, b, rank);
-    return made(a, b);
+    return { shape: [a.shape[0]!, columns], matrix: () => made(a, b), rank };
   }
   const core = await tensors.tensor("kt2");
   checkRank(a, a.shape[0]!, core, core.shape[0]!);
   checkRank(core, core.shape[1]!, b, rank);
-  return made(transposed(a), expandTucker(core, b));
+  const [inner = 0, , ...window] = core.shape;
+  const expanded = columns * sizeOf(window);
+  if (inner > rank + mostInner) {
+    throw new WeightsError(
+      `Cannot load LoRA: key "${core.key}" has shape [${core.shape}], expected a window of like ranks.`,
+    );
+  }
+  return {
+    shape: [a.shape[1]!, expanded],
+    matrix: () => made(transposed(a), expandTucker(core, b)),
+    rank,
+  };
 }
+
+/** By how much the one rank of a window may be above the other: files have them equal. */
+const mostInner = 128;
 
 /** `[a, b] ⊗ [c, d·k]` = `[a·c, b·d·k]`: the window of k elements stays innermost. */
 function kronecker(

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { checkProduct, checkRank } from "../_checks.ts";
+import { checkBias, checkProduct, checkRank, checkTucker } from "../_checks.ts";
 import { expandTucker } from "../_matrices.ts";
 import type { WeightAdapter } from "../weight_adapter.ts";
 
@@ -20,14 +20,16 @@ export const lora: WeightAdapter = {
   async read(tensors, module) {
     const [up, down] = [await tensors.matrix("up"), await tensors.matrix("down")];
     const scale = await tensors.scale(down.shape[0]!);
-    const bias = tensors.roles.has("upBias") ? { bias: (await tensors.tensor("upBias")).data } : {};
+    const bias = tensors.roles.has("upBias")
+      ? { bias: checkBias(await tensors.tensor("upBias"), module) }
+      : {};
     if (!tensors.roles.has("mid")) {
       checkRank(up, up.shape[1]!, down, down.shape[0]!);
       return { scale, lowRank: checkProduct({ up, down }, module, down.key), ...bias };
     }
     const mid = await tensors.tensor("mid");
     checkRank(up, up.shape[1]!, mid, mid.shape[0]!);
-    checkRank(mid, mid.shape[1]!, down, down.shape[0]!);
+    checkTucker(mid, down, module);
     return { scale, lowRank: checkProduct({ up, down: expandTucker(mid, down) }, module, down.key), ...bias };
   },
 };

@@ -5,7 +5,7 @@
  */
 import { type DeviceTensor, sizeOf, type Tensor, type TensorData } from "../../core/tensor.ts";
 import type { AnyTensor, Port, Runner, RunOptions } from "../backend.ts";
-import { fit } from "../_port_tensor.ts";
+import { fit } from "../runner/port_tensor.ts";
 import type { HostOrKept, LoadedModel } from "./_engine.ts";
 import type { EngineQueue } from "./_engine_queue.ts";
 import { CoreMLTensor } from "./_tensor.ts";

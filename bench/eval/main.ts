@@ -127,8 +127,8 @@ async function scoreRegime(
     if (TAGS.includes(group)) seen!.push(share);
   }
   const kind = sampler.needs ?? BASE;
-  const { config } = pipeline.model.unets.get(kind)!;
-  const guided = config.timeCondProjDim === undefined && (sampler.guidance ?? model.guidanceScale) > 1;
+  const { traits } = pipeline.model.unets.get(kind)!;
+  const guided = !traits.embeddedGuidance && (sampler.guidance ?? model.guidanceScale) > 1;
   row["mean of tags"] = mean(seen!).toFixed(3);
   row["sharpness, of the oracle's"] = (mean(edges!) / oracleSharpness).toFixed(2);
   if (seeds > 1) row["apart, of 255"] = Math.round(mean(spreads!));

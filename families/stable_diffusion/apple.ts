@@ -9,7 +9,7 @@ import type { Runner } from "../../backends/backend.ts";
 import { UnsupportedModelError } from "../../core/errors.ts";
 import { LazyPart } from "../../core/lazy_part.ts";
 import { BASE, type Model } from "../../core/model.ts";
-import type { Control, TextEncoder, Unet, Vae } from "../../core/parts.ts";
+import type { Control, TextEncoder, Vae } from "../../core/parts.ts";
 import { loadTokenizer } from "../../tokenizer/load_tokenizer.ts";
 import { ChunkedRunner } from "../../parts/apple/_chunked_runner.ts";
 import { appleControl } from "../../parts/apple/_control.ts";
@@ -73,7 +73,7 @@ export async function openAppleModel(files: Components, options: OpenModelOption
   const defaults = modelDefaults(STABLE_DIFFUSION_SCHEDULER, options);
   const tokenizer = loadTokenizer(await files.tokenizer("tokenizer"));
   const controllable = files.roles.has("controlled_unet");
-  const part = new LazyPart<Unet>(async (owned) =>
+  const part = new LazyPart(async (owned) =>
     owned.use(
       await appleUnet({
         load: (controlled) => load(controlled ? "controlled_unet" : "unet"),
@@ -82,12 +82,12 @@ export async function openAppleModel(files: Components, options: OpenModelOption
       }),
     )
   );
-  const { config } = await part.get();
-  const latentChannels = config.outChannels;
+  const { sizes, traits } = await part.get();
+  const latentChannels = sizes.outChannels;
   return {
     name: files.name,
     backend: backend.name,
-    unets: new Map([[BASE, { config, part }]]),
+    unets: new Map([[BASE, { traits, part }]]),
     // deno-lint-ignore require-await -- both load when they are first called
     textEncoder: new LazyPart<TextEncoder>(async (owned) =>
       owned.use(appleTextEncoder(tokenizer, () => load("text_encoder")))
@@ -102,7 +102,7 @@ export async function openAppleModel(files: Components, options: OpenModelOption
         loadEncoder: files.roles.has("vae_encoder") ? loadHalf("vae_encoder", "x") : undefined,
       }))
     ),
-    size: config.sampleSize * SCALE,
+    size: sizes.sampleSize * SCALE,
     scale: SCALE,
     latentChannels,
     ...defaults,

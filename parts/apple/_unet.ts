@@ -4,6 +4,7 @@ import { UnsupportedModelError } from "../../core/errors.ts";
 import { LazyPart } from "../../core/lazy_part.ts";
 import type { Conditioning, NoisePredictor, PrepareOptions, Residuals, Unet } from "../../core/parts.ts";
 import { concatChannels, sizeOf, type Tensor } from "../../core/tensor.ts";
+import { type UnetSizes, unetTraits } from "../../models/unet_config.ts";
 import { channelsFirst } from "./_conditioning.ts";
 import { FixedRunner, takeRows, toHost } from "../_fixed_runner.ts";
 import { fixedSize, portsOf, wrap } from "../_ports.ts";
@@ -22,20 +23,24 @@ export interface AppleUnetOptions {
 }
 
 /** Loads a UNet. The one for controls takes its place when a control is first used, and stays. */
-export async function appleUnet({ load, scale, ...start }: AppleUnetOptions): Promise<Unet> {
+export async function appleUnet(
+  { load, scale, ...start }: AppleUnetOptions,
+): Promise<Unet & { readonly sizes: UnetSizes }> {
   let { controlled = false } = start;
   const network = new LazyPart(async (owned) =>
     owned.use(await wrap(await load(controlled), (runner) => new Network(runner, scale)))
   );
   const { ports } = await network.get();
   const inChannels = fixedSize(ports.sample, 1) ?? 4;
+  const sizes = {
+    inChannels,
+    outChannels: inChannels === 9 ? 4 : inChannels, // compiled models often do not say the shape of their output
+    sampleSize: fixedSize(ports.sample, 2) ?? 64,
+    crossAttentionDim: fixedSize(ports.encoder_hidden_states, 1) ?? 768,
+  };
   return {
-    config: {
-      inChannels,
-      outChannels: inChannels === 9 ? 4 : inChannels, // compiled models often do not say the shape of their output
-      sampleSize: fixedSize(ports.sample, 2) ?? 64,
-      crossAttentionDim: fixedSize(ports.encoder_hidden_states, 1) ?? 768,
-    },
+    sizes,
+    traits: unetTraits(sizes),
     async load({ ports: { residuals } }): Promise<void> {
       if (residuals.length > 0 && !controlled) {
         await network.release();

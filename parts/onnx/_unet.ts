@@ -1,31 +1,41 @@
 /** Somebody's UNet: the rank, type and number of its timesteps, and what else it wants to be told, it says itself. */
 import type { AnyTensor, Port, Runner } from "../../backends/backend.ts";
 import { UnsupportedModelError } from "../../core/errors.ts";
-import type { NoisePredictor, Unet, UnetConfig } from "../../core/parts.ts";
+import type { NoisePredictor, Unet } from "../../core/parts.ts";
 import { concatChannels, type Tensor } from "../../core/tensor.ts";
 import { guidanceFeatures } from "../../models/sinusoids.ts";
+import { type UnetSizes, unetTraits } from "../../models/unet_config.ts";
 import { entry } from "../_conditioning.ts";
 import { FixedRunner } from "../_fixed_runner.ts";
 import { fixedSize, portsOf } from "../_ports.ts";
 
 const part = "the UNet";
 
+/** What is known of a network beside its configuration. */
+export interface OnnxUnetOptions {
+  /** Picture pixels per latent pixel. */
+  readonly scale: number;
+  /** What it is told beside the text's states, by the names of its inputs. */
+  readonly told: readonly string[];
+}
+
 /** Puts a network behind the contract. */
-export function onnxUnet(runner: Runner, config: UnetConfig, scale: number): Unet {
-  const { sample } = unetPorts(runner);
+export function onnxUnet(runner: Runner, sizes: UnetSizes, { scale, told }: OnnxUnetOptions): Unet {
+  const { sample } = unetPorts(runner, told);
   const network = new FixedRunner(withOneTimestep(runner), { part, main: sample, scale });
   const output = runner.outputs[0]!.name;
   return {
-    config,
+    traits: unetTraits(sizes),
     prepare(conditioning, { concat, guidanceScale = 1, signal } = {}): Promise<NoisePredictor> {
       const hidden = entry(conditioning, "encoder_hidden_states", part);
       if (conditioning["encoder_attention_mask"] !== undefined) {
         throw new UnsupportedModelError(`Cannot mask tokens: this ONNX model takes no mask.`);
       }
       const rows = hidden.shape[0]!;
-      const { timeCondProjDim } = config;
+      const { timeCondProjDim } = sizes;
       const bound = {
         encoder_hidden_states: hidden,
+        ...Object.fromEntries(told.map((name) => [name, entry(conditioning, name, part)])),
         ...timeCondProjDim !== undefined && {
           timestep_cond: guidanceFeatures(guidanceScale, rows, timeCondProjDim),
         },
@@ -74,8 +84,8 @@ function explain(error: unknown, { shape }: Tensor, scale: number): unknown {
 }
 
 /** What a model says of itself, where its folder has no `config.json`. */
-export function readUnetPorts(runner: Runner): UnetConfig {
-  const { sample, encoder_hidden_states: states } = unetPorts(runner);
+export function readUnetPorts(runner: Runner, told: readonly string[]): UnetSizes {
+  const { sample, encoder_hidden_states: states } = unetPorts(runner, told);
   const inChannels = fixedSize(sample, 1) ?? 4;
   const inpainting = 9;
   const condition = runner.inputs.find(({ name }) => name === "timestep_cond");
@@ -89,9 +99,13 @@ export function readUnetPorts(runner: Runner): UnetConfig {
   };
 }
 
-function unetPorts(runner: Runner): Record<"sample" | "encoder_hidden_states", Port> {
+function unetPorts(
+  runner: Runner,
+  told: readonly string[],
+): Record<"sample" | "encoder_hidden_states", Port> {
   const optional = (name: string) => name === "timestep" || name === "timestep_cond";
-  return portsOf(runner, { part, inputs: { sample: 4, encoder_hidden_states: 3 }, optional });
+  const more = Object.fromEntries(told.map((name) => [name, 2]));
+  return portsOf(runner, { part, inputs: { sample: 4, encoder_hidden_states: 3, ...more }, optional });
 }
 
 /** Takes a timestep for each row, which are all the same, and gives the model as many as it wants. */

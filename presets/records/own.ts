@@ -47,6 +47,9 @@ function readOwn(text: string): PictureRequest {
   const sizes = given.json("Sizes");
   const { guidanceMode, batchNoise, batchSize } = given.json("Run") ?? {};
   const [loras, control] = [usedFiles(given, "LoRAs"), usedFiles(given, "Controls")];
+  const inversions = usedFiles(given, "Inversions").flatMap(({ source, token }) =>
+    typeof token === "string" ? [{ source, token }] : []
+  );
   const opened = recordedOptions(given.json("Opened with") ?? {});
   const options: RequestOptions = {
     prompt,
@@ -69,6 +72,7 @@ function readOwn(text: string): PictureRequest {
     ...optional("model", model),
     ...optional("backend", given.text("Backend")),
     ...Object.keys(opened).length > 0 && { opened },
+    ...inversions.length > 0 && { inversions },
     ...loras.length > 0 && { loras },
     ...control.length > 0 && { control },
   };
@@ -121,6 +125,7 @@ function told(sizes: RunSizes): RunSizes {
 interface UsedFile {
   readonly source: string;
   readonly scale?: number;
+  readonly token?: unknown;
 }
 
 /** Those with a name; the others are named under "Not kept". */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ControlInput } from "../../core/generate_options.ts";
+import type { ControlInput } from "../../pipeline/generate_options.ts";
 import type { LoraInput } from "../../core/model.ts";
 import type { PromptSyntax } from "../../core/parts.ts";
 import type { RandomSource } from "../../core/noise.ts";
@@ -53,6 +53,8 @@ export interface RequestOptions {
   readonly backend?: string;
   /** Further options that the model was opened with. */
   readonly opened?: Readonly<Record<string, unknown>>;
+  /** New words for prompts, of files. */
+  readonly inversions?: readonly { readonly source: string; readonly token: string }[];
   /** LoRAs, in order. */
   readonly loras?: readonly (Pick<LoraInput, "scale" | "strict"> & { readonly source: string })[];
   /** Controls, in order; their pictures are not in the file. */

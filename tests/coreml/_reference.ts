@@ -72,10 +72,9 @@ export function referenceModel({ network = unet }: ReferenceOptions = {}): Model
         }),
       }),
   };
-  const config = { inChannels: 4, outChannels: 4, sampleSize: 8, crossAttentionDim: 16 };
   const denoiser: Unet = {
     ...nothing,
-    config,
+    traits: {},
     prepare: ({ encoder_hidden_states: hidden }) =>
       Promise.resolve({
         ...nothing,
@@ -87,8 +86,7 @@ export function referenceModel({ network = unet }: ReferenceOptions = {}): Model
   };
   const vae: Vae = {
     ...nothing,
-    latentChannels: 4,
-    scale: 8,
+    traits: { latentChannels: 4, scale: 8 },
     encode(pixels, { noise } = {}) {
       const { data } = vaeEncoder(half(pixels));
       const drawn = noise?.normal([1, 4, 8, 8]).data;
@@ -120,9 +118,9 @@ export function referenceModel({ network = unet }: ReferenceOptions = {}): Model
     name: "reference",
     backend: "TypeScript",
     textEncoder: new LazyPart(() => Promise.resolve(encoder)),
-    unets: new Map([[BASE, { config, part: new LazyPart(() => Promise.resolve(denoiser)) }]]),
+    unets: new Map([[BASE, { traits: {}, part: new LazyPart(() => Promise.resolve(denoiser)) }]]),
     vae: new LazyPart(() => Promise.resolve(vae)),
-    schedule: createSchedule({ stepsOffset: 1, setAlphaToOne: false }),
+    schedule: () => createSchedule({ stepsOffset: 1, setAlphaToOne: false }),
     sampler: ddim(),
     guidanceScale: 7.5,
     size: 64,

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { BASE } from "../../core/model.ts";
 import { tensor } from "../../core/tensor.ts";
-import { torchNoise } from "../../core/torch_noise.ts";
+import { torchNoise } from "../../noise/torch_noise.ts";
 import { assertClose, basic, latents, modelTest, picture, unetOf, withModel } from "./_apple_models.ts";
 import { chunkedUnet, half, unet, vaeDecoder, vaeEncoder } from "./_arithmetic.ts";
 import { hiddenOf } from "./_reference.ts";
@@ -14,8 +14,8 @@ import { encodeStates } from "../_states.ts";
 const prompts = ["a red house", "", "two boats", "one"];
 
 modelTest("parts: the model's numbers are read from its networks", basic, (model) => {
-  const { config } = model.unets.get(BASE)!;
-  assert.deepEqual(config, { inChannels: 4, outChannels: 4, sampleSize: 8, crossAttentionDim: 16 });
+  assert.deepEqual(model.unets.get(BASE)!.traits, {});
+  assert.deepEqual([model.latentChannels, model.scale], [4, 8]);
   assert.equal(model.size, 64);
   assert.equal(model.backend, "coreml");
   assert.equal(model.openControl, undefined);
@@ -97,7 +97,7 @@ modelTest("parts: a UNet refuses what it was not compiled for", basic, async (mo
 
 modelTest("parts: the VAE decodes any number of rows", basic, async (model, rig) => {
   const vae = await model.vae.get();
-  assert.deepEqual([vae.latentChannels, vae.scale], [4, 8]);
+  assert.deepEqual(vae.traits, { latentChannels: 4, scale: 8 });
   const z = latents(1);
   const scaled = { data: z.data.map((value) => value / 0.18215), shape: z.shape };
   assertClose(await vae.decode(z), vaeDecoder(half(scaled)), rig, 10); // latents are up to 20 here
