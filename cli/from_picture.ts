@@ -82,6 +82,26 @@ export function wordsOf(
 }
 
 /**
+ * A picture does not decide what is opened, or which network is asked: its model is the user's to name, but for the
+ * embedded one.
+ *
+ * @throws {UsageError} If it names another, and the user named none.
+ */
+export function refuseModelOf(
+  path: string,
+  { model }: OptionWords,
+  isGiven: (name: string) => boolean,
+): void {
+  if (model === undefined || model === "mini" || isGiven("model")) return;
+  throw new UsageError(
+    `Cannot make --from ${path} again: it was made with the model ${
+      JSON.stringify(model)
+    }, which a picture may not ` +
+      `choose by itself, expected --model too.`,
+  );
+}
+
+/**
  * What it says beyond its options, as warnings; what other options settle is left out.
  *
  * @throws {UsageError} If it cannot be made without an option that was not given.

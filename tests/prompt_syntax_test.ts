@@ -102,7 +102,7 @@ Deno.test("--lora-folder finds what a prompt names", () =>
       missing.err,
       /Cannot use <lora:toffee> of the prompt: --lora-folder loras has no toffee.safetensors/,
     );
-    const again = await run(folder, ["generate", "--from", "out.png", "--json"]);
+    const again = await run(folder, ["generate", "--from", "out.png", "--model", model, "--json"]);
     assert.equal(JSON.parse(again.out).images[0].sha256.length, 64, again.err);
   }));
 
