@@ -17,20 +17,28 @@ import { batchCommand } from "./batch.ts";
 import { downloadCommand } from "./download.ts";
 import { generateCommand } from "./generate.ts";
 import { inspectCommand } from "./inspect.ts";
+import { EndedBySignal } from "./_signals.ts";
+import { watchStreams } from "./_streams.ts";
 import { printable } from "./printable.ts";
 import { quantizeCommand } from "./quantize.ts";
 
 /** Runs a command; the exit code is 0, or 1 with one line on standard error that says what is wrong. */
 export async function main(args: readonly string[]): Promise<number> {
   const commands = [generateCommand, batchCommand, inspectCommand, downloadCommand, quantizeCommand];
-  try {
-    return await runProgram(commands, VERSION, args);
-  } catch (error) {
+  const streamFailure = watchStreams();
+  const code = await runProgram(commands, VERSION, args).catch((error: unknown) => {
     if (!(error instanceof Error)) throw error;
-    const kind = error.name === "Error" ? "" : `${error.name}: `;
-    process.stderr.write(`${printable(`${kind}${error.message}`)}\n`);
-    return 1;
-  }
+    return say(error);
+  });
+  const failure = streamFailure();
+  return failure === undefined ? code : say(failure);
+}
+
+/** One line, and the exit code. */
+function say(error: Error): number {
+  const kind = error.name === "Error" ? "" : `${error.name}: `;
+  process.stderr.write(`${printable(`${kind}${error.message}`)}\n`);
+  return error instanceof EndedBySignal ? error.exitCode : 1;
 }
 
 if (import.meta.main) process.exit(await main(process.argv.slice(2)));
