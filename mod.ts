@@ -24,10 +24,10 @@ export {
 } from "./presets/create_pipeline.ts";
 export { modelOf, type OwnParts } from "./presets/model_of.ts";
 export type { OpenFolderOptions } from "./presets/open_model.ts";
-export type { Pipeline } from "./core/pipeline.ts";
+export type { Pipeline } from "./pipeline/pipeline.ts";
 export type { LoraInput, Model } from "./core/model.ts";
-export type { ControlInput, GenerateOptions } from "./core/generate_options.ts";
-export type { GeneratedImage, Generation, GenerationStep } from "./core/generation.ts";
+export type { ControlInput, GenerateOptions } from "./pipeline/generate_options.ts";
+export type { GeneratedImage, Generation, GenerationStep } from "./pipeline/generation.ts";
 export type { Image } from "./core/image.ts";
 export type { TextEncoder, Unet, Vae } from "./core/parts.ts";
 export type { Sampler } from "./core/sampler.ts";

@@ -27,9 +27,16 @@ interface Conventions {
 /** Every spelling of every module: what stands before `.lora_down.weight` and the like in a file. */
 export function spellings(modules: LoraModules): Map<string, Place> {
   const places = new Map<string, Place>();
-  for (const target of ["textEncoder", "unet"] as const) { // the UNet's own names win where both have one
+  const isPair = modules.textEncoder2 !== undefined;
+  for (const target of ["textEncoder", "textEncoder2", "unet"] as const) { // the UNet's own names win where both have one
     const paths = [...modules[target]?.keys() ?? []];
-    const { dotted, underscored, names } = target === "unet" ? unetConventions(paths) : textConventions;
+    const { dotted, underscored, names } = target === "unet"
+      ? unetConventions(paths)
+      : target === "textEncoder2"
+      ? secondTextConventions
+      : isPair
+      ? firstTextConventions
+      : textConventions;
     for (const module of paths) {
       const own = names(module);
       for (const prefix of dotted) for (const name of own) places.set(prefix + name, { target, module });
@@ -96,6 +103,28 @@ const textConventions: Conventions = {
       ...own,
     ];
   },
+};
+
+/** Of two text encoders neither has names without a prefix. */
+const firstTextConventions: Conventions = {
+  ...textConventions,
+  dotted: textConventions.dotted.filter((prefix) => prefix !== "" && prefix !== "base_model.model."),
+};
+
+/** The second text encoder of Stable Diffusion XL. */
+const secondTextConventions: Conventions = {
+  ...textConventions,
+  dotted: [
+    "text_encoder_2.",
+    "base_model.model.text_encoder_2.",
+    "text_encoder_2.base_model.model.",
+    "text_encoders.clip_g.transformer.", // ComfyUI
+    "text_encoders.clip_g.",
+    "clip_g.transformer.",
+    "clip_g.",
+    "conditioner.embedders.1.", // original checkpoints
+  ],
+  underscored: ["lora_te2_", "1_"],
 };
 
 /** Modules of a text layer in OpenCLIP, whose names text encoders of 2.x keep in original files. */

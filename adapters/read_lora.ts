@@ -94,7 +94,22 @@ export async function readLora(
         "taken as 1, as if alpha were the rank.",
     );
   }
+  const skipped = trainedSkip(file.metadata);
+  if (skipped > 0 && layers.some(({ target }) => target === "textEncoder")) {
+    onWarning?.(
+      `The LoRA's header says that it was trained with clip skip ${
+        skipped + 1
+      }, which it does not set: here that is clipSkip ` +
+        `${skipped}.`,
+    );
+  }
   return { layers, unmatched };
+}
+
+/** Layers that were left out in training, as kohya's trainer (from 1 on) and ModelSpec say. */
+function trainedSkip(metadata: LoraFile["metadata"] = {}): number {
+  const said = Number(metadata["ss_clip_skip"] ?? metadata["modelspec.encoder_layer"]);
+  return Number.isInteger(said) && said > 1 ? said - 1 : 0;
 }
 
 /** PEFT's own file with neither alphas nor its configuration. */

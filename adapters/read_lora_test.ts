@@ -166,6 +166,28 @@ Deno.test("PEFT's file without its alpha is taken at 1, and that is said", async
   assert.deepEqual(await warned(`unet.${query}`), []);
 });
 
+Deno.test("a clip skip of training is told where the LoRA has the text encoder", async () => {
+  const text = "lora_te_text_model_encoder_layers_1_self_attn_q_proj";
+  const warned = async (
+    stem: string,
+    size: readonly [number, number],
+    metadata: Readonly<Record<string, string>>,
+  ) => {
+    const warnings: string[] = [];
+    await read(pair(stem, size), { metadata, onWarning: (warning) => warnings.push(warning) });
+    return warnings.join();
+  };
+  assert.match(
+    await warned(text, [6, 6], { ss_clip_skip: "2" }),
+    /with clip skip 2, .* here that is clipSkip 1\./,
+  );
+  assert.match(await warned(text, [6, 6], { "modelspec.encoder_layer": "3" }), /clipSkip 2\./);
+  for (const said of ["None", "1", "", "0", "x"]) {
+    assert.equal(await warned(text, [6, 6], { ss_clip_skip: said }), "");
+  }
+  assert.equal(await warned(kohya, square, { ss_clip_skip: "2" }), "");
+});
+
 Deno.test("PEFT's configuration is read beside a file of any name, and beside no file of others", async () => {
   const folder = await Deno.makeTempDir();
   try {

@@ -49,9 +49,12 @@ export function refuseStrangeOperators(
   if (empty !== undefined && allowed.size === 0) refuse(`its input "${empty.name}" has a size of 0`, "Slice");
   for (const part of [graph, ...bodies].flatMap((body) => [...graphsOf(body)])) {
     const constants = constantsOf(part);
+    const shapes = new Set(part.node.flatMap(({ opType, output }) => opType === "Shape" ? output : []));
     for (const node of part.node) {
       const { opType } = node;
       if (allowed.has(opType)) continue;
+      // An empty part of a list of sizes is what PyTorch writes for flatten(0) and unflatten(0).
+      if (opType === "Slice" && shapes.has(node.input[0] ?? "")) continue;
       if (!known.has(opType) && !own.has(opType)) refuse(`it uses the operator "${opType}"`, opType);
       const fault = faults[opType]?.(node, (i) => constants.get(node.input[i] ?? ""));
       if (fault !== undefined) refuse(`its "${opType}" ${fault}`, opType);

@@ -4,9 +4,9 @@
  */
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-web";
 import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
-import { type PortData, type PortTensor, viewAs } from "./runner/port_tensor.ts";
+import { viewAs } from "./runner/port_tensor.ts";
 import type { Program } from "./_program.ts";
-import type { Session } from "./runner/session.ts";
+import type { PortData, PortTensor, Session } from "./runner/session.ts";
 import type { Port } from "./backend.ts";
 
 /** The part of the runtime's packages that is used here. */

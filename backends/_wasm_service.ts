@@ -1,9 +1,8 @@
 /** The worker's side of {@linkcode openWorkerSession}: one session, one request at a time. */
 import { holdForLife } from "./_life_lock.ts";
 import { openSession, type Runtime } from "./_onnxruntime.ts";
-import type { PortTensor } from "./runner/port_tensor.ts";
 import type { ExternalFile } from "./_program.ts";
-import type { Session } from "./runner/session.ts";
+import type { PortTensor, Session } from "./runner/session.ts";
 import { setUpRuntime } from "./_wasm_runtime.ts";
 import type { Reply, Request } from "./_worker_protocol.ts";
 

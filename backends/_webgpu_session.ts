@@ -2,11 +2,11 @@
 import type { Tensor as OrtTensor } from "onnxruntime-web";
 import type { DeviceTensor, Tensor } from "../core/tensor.ts";
 import { createSession, fromOrt, portsOf, type Runtime, runtimeError, toOrt } from "./_onnxruntime.ts";
-import { fromPort, type PortTensor } from "./runner/port_tensor.ts";
+import { fromPort } from "./runner/port_tensor.ts";
 import type { Program } from "./_program.ts";
 import { abandonable } from "../core/abandonable.ts";
 import type { Queue } from "../core/queue.ts";
-import type { Session } from "./runner/session.ts";
+import type { PortTensor, Session } from "./runner/session.ts";
 import type { LiveDevice } from "./_webgpu_device.ts";
 
 /** Where a session runs. */

@@ -1,5 +1,5 @@
 /** What is said between a session in a worker and the side that opened it. */
-import type { PortTensor } from "./runner/port_tensor.ts";
+import type { PortTensor } from "./runner/session.ts";
 import type { ExternalFile, Program } from "./_program.ts";
 import type { WasmSettings } from "./_wasm_runtime.ts";
 

@@ -2,9 +2,8 @@
 import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
 import { hasLocks, onceGone } from "./_life_lock.ts";
 import { PlatformWorker } from "./_platform_worker.ts";
-import type { PortTensor } from "./runner/port_tensor.ts";
 import type { Program } from "./_program.ts";
-import type { Session } from "./runner/session.ts";
+import type { PortTensor, Session } from "./runner/session.ts";
 import type { Port } from "./backend.ts";
 import type {} from "./_wasm_server_worker.js"; // a package holds what is imported
 import { isServer, type WasmSettings } from "./_wasm_runtime.ts";

@@ -9,10 +9,10 @@
  * ```
  */
 import type { Denoiser, Sampler } from "../core/sampler.ts";
-import { runSampler } from "../core/run_sampler.ts";
+import { runSampler } from "../pipeline/run_sampler.ts";
 import type { NoiseLevel } from "../core/schedule.ts";
 import { createSchedule } from "../schedules/ddpm.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import { type SamplerEntry, SAMPLERS } from "../samplers/registry.ts";
 import { type Line, logLogChart } from "./samplers_chart.ts";
 

@@ -5,6 +5,7 @@ import { openLoraFile } from "../adapters/open_lora_file.ts";
 import { sizeOf } from "../core/tensor.ts";
 import { isCheckpoint } from "../weights/checkpoint_config.ts";
 import { splitCheckpointParts } from "../weights/checkpoint.ts";
+import { isXlCheckpoint, splitXlCheckpoint } from "../weights/checkpoint_xl.ts";
 import { storedBytes } from "../weights/encoding.ts";
 import { networkFile } from "../weights/network_file.ts";
 import type { Weights } from "../weights/weights.ts";
@@ -31,6 +32,13 @@ export async function fileReports(
   name: string = path.replace(/^.*[/\\]|\.\w+$/g, ""),
 ): Promise<ComponentReport[]> {
   await using file = await openLoraFile(path);
+  if (isXlCheckpoint(new Set(file.names()))) {
+    const { unet, vae, textEncoder, textEncoder2 } = splitXlCheckpoint(file);
+    const roles = { text_encoder: textEncoder, text_encoder_2: textEncoder2, unet, vae };
+    return Object.entries(roles).flatMap(([role, network]) =>
+      network === undefined ? [] : [componentOf(role, String(network.config["_class_name"]), network.weights)]
+    );
+  }
   if (isCheckpoint(file)) {
     const { unet, vae, textEncoder } = splitCheckpointParts(file);
     return Object.entries({ text_encoder: textEncoder, unet, vae }).flatMap(([role, network]) =>

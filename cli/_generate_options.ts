@@ -131,9 +131,10 @@ export const generateOptions: OptionTable = {
     "out": {
       value: "file",
       short: "o",
-      text: "the picture's file, .png, .jpg or .webp; several get numbers",
+      text: "the picture's file, .png, .jpg or .webp; several get numbers, as does one whose name is taken",
       default: "out.png",
     },
+    "force": { text: "overwrite what --out names" },
     "json": { text: "report what was made as one JSON object on standard output" },
   }),
 };

@@ -1,11 +1,11 @@
 /** What commands that make pictures share: a model opened, a picture's options read, progress shown. */
 import { readFile } from "node:fs/promises";
 import process from "node:process";
-import type { GenerateOptions } from "../core/generate_options.ts";
+import type { GenerateOptions } from "../pipeline/generate_options.ts";
 import type { LoraInput } from "../core/model.ts";
 import type { RandomSource } from "../core/noise.ts";
 import type { PromptSyntax } from "../core/parts.ts";
-import type { Pipeline } from "../core/pipeline.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { Sampler } from "../core/sampler.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import { createPipeline, type CreatePipelineOptions } from "../presets/create_pipeline.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import { readdir, readFile } from "node:fs/promises";
-import type { ControlInput } from "../core/generate_options.ts";
+import type { ControlInput } from "../pipeline/generate_options.ts";
 import type { Image } from "../core/image.ts";
 import type { LoraInput } from "../core/model.ts";
 import { cannyEdges, decodeImage, resizeImage } from "../image/mod.ts";

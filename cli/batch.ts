@@ -5,8 +5,8 @@
  */
 import { createHash, randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import type { ImageFormat } from "../core/generation.ts";
-import type { Pipeline } from "../core/pipeline.ts";
+import type { ImageFormat } from "../pipeline/generation.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
 import { generateOptions } from "./_generate_options.ts";
 import { BatchFolder, type Done } from "./batch/folder.ts";
 import { type Job, readJobs } from "./batch/jobs.ts";
@@ -17,6 +17,7 @@ import { reasonOf } from "./_reason.ts";
 import { writeOut } from "./_streams.ts";
 import {
   type CommandEntry,
+  givenWords,
   type OptionTable,
   type ParsedArguments,
   parsedArguments,
@@ -108,7 +109,8 @@ async function batch(given: ParsedArguments): Promise<void> {
     throw new UsageError(`Cannot read the prompts "${path}": ${reasonOf(cause)}.`);
   });
   const { jobs, malformed } = readJobs(path, text, lineOptions);
-  const common = commonOptions(given);
+  // What holds for all lines that do not say otherwise, as the command line gave it.
+  const common = givenWords(given, [...kept, "format"].filter((name) => name !== "seed"));
   await using folder = await BatchFolder.open(out, {
     prompts: createHash("sha256").update(text).digest("hex"),
     options: common,
@@ -174,15 +176,6 @@ async function made(
     const kinds = [UsageError, RangeError, TypeError]; // what was asked for is wrong, and not the machine
     throw kinds.some((kind) => error instanceof kind) ? new LineError((error as Error).message) : error;
   }
-}
-
-/** What holds for all lines that do not say otherwise, as the command line gave it. */
-function commonOptions(given: ParsedArguments): Record<string, string | boolean | readonly string[]> {
-  const told = [...kept, "format"].filter((name) => name !== "seed" && given.isGiven(name));
-  return Object.fromEntries(told.map((name) => {
-    const list = given.texts(name);
-    return [name, list.length > 0 ? list : given.text(name) ?? given.flag(name)];
-  }));
 }
 
 /** The same for a line, whenever it is made. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { readFile } from "node:fs/promises";
-import type { GenerationParameters } from "../core/generation.ts";
+import type { GenerationParameters } from "../pipeline/generation.ts";
 import { parseParameters } from "../image/mod.ts";
 import { parametersText } from "../presets/encode_generated.ts";
 import type { PictureRequest } from "../presets/records/request.ts";
@@ -79,6 +79,26 @@ export function wordsOf(
     if (kept[NOTES.edges] !== undefined) words["control-edges"] = true;
   }
   return words;
+}
+
+/**
+ * A picture does not decide what is opened, or which network is asked: its model is the user's to name, but for the
+ * embedded one.
+ *
+ * @throws {UsageError} If it names another, and the user named none.
+ */
+export function refuseModelOf(
+  path: string,
+  { model }: OptionWords,
+  isGiven: (name: string) => boolean,
+): void {
+  if (model === undefined || model === "mini" || isGiven("model")) return;
+  throw new UsageError(
+    `Cannot make --from ${path} again: it was made with the model ${
+      JSON.stringify(model)
+    }, which a picture may not ` +
+      `choose by itself, expected --model too.`,
+  );
 }
 
 /**

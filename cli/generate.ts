@@ -4,7 +4,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import type { Generation } from "../core/generation.ts";
+import type { Generation } from "../pipeline/generation.ts";
 import type { CreatePipelineOptions } from "../presets/create_pipeline.ts";
 import type { PictureRequest } from "../presets/records/request.ts";
 import { generateOptions } from "./_generate_options.ts";
@@ -18,7 +18,7 @@ import {
   withProgress,
 } from "./_make_pictures.ts";
 import { promptLoras, readControls, readLoras } from "./adapters.ts";
-import { changesSince, NOTES, requestOf, warningsOf, wordsOf } from "./from_picture.ts";
+import { changesSince, NOTES, refuseModelOf, requestOf, warningsOf, wordsOf } from "./from_picture.ts";
 import { printable } from "./printable.ts";
 import { checkWritable, formatOf, writePictures } from "./write_pictures.ts";
 import { writeOut } from "./_streams.ts";
@@ -79,7 +79,11 @@ async function generate(typed: ParsedArguments): Promise<void> {
     changesSince(given.text("from")!, request, generation.images[0]!.parameters, isGiven).forEach(warn);
   }
   if (chosenSeed(given) === undefined) warn(`seed ${generation.images[0]!.parameters.seed}`);
-  const paths = await writePictures(generation.images, out);
+  const force = given.flag("force");
+  const paths = await writePictures(generation.images, out, force);
+  if (generation.images.length === 1 && paths[0] !== out) {
+    warn(`"${out}" is there already: the picture is "${paths[0]}" (--force overwrites).`);
+  }
   writeOut(
     given.flag("json")
       ? `${printable(JSON.stringify(report(generation, paths)))}\n`
@@ -95,6 +99,7 @@ async function withRequest(
   if (from === undefined) return { given };
   const request = await requestOf(from);
   const words = wordsOf(request, given.isGiven);
+  refuseModelOf(from, words, given.isGiven);
   warningsOf(from, request, (name) => given.isGiven(name) || words[name] !== undefined).forEach(warn);
   return { given: given.filledIn(words), request };
 }

@@ -9,6 +9,7 @@ import { mini } from "../presets/mini.ts";
 import { readPictureRequest } from "../presets/records/read_picture_request.ts";
 import { SAMPLERS } from "../samplers/registry.ts";
 import { localFolder, type ModelFolder, readJson } from "../weights/model_folder.ts";
+import { configReport } from "./_config_report.ts";
 import { componentOf, type ComponentReport, fileReports } from "./_file_reports.ts";
 import { hubOptions, readHub } from "./_hub_options.ts";
 import { printable } from "./printable.ts";
@@ -46,8 +47,8 @@ async function inspect(given: ParsedArguments): Promise<void> {
       kind,
       dtypes.join(" "),
       `${tensors} tensors`,
-      `${(parameters / 1e6).toFixed(1)} M parameters`,
-      `${(bytes / 1e6).toFixed(1)} MB`,
+      `${(parameters / 1e6).toFixed(2)} M parameters`,
+      tensors > 0 && bytes === 0 ? "no weights here" : `${(bytes / 1e6).toFixed(1)} MB`,
     ].map(printable)
   );
   const kinds = reports.flatMap(({ component }) => component.match(/^unet_?(.*)$/)?.[1] ?? []);
@@ -114,6 +115,14 @@ async function folderReports(folder: ModelFolder, variant: string | undefined): 
     const kind = String(config._class_name ?? architectures?.[0] ?? config.model_type ?? "unknown");
     const onnx = [...folder.files].some((file) => file.startsWith(`${component}/`) && file.endsWith(".onnx"));
     if (onnx) continue; // told below
+    const isEmpty = ![...folder.files].some((file) =>
+      file.startsWith(`${component}/`) && /\.(?:safetensors|bin|index\.json)$/.test(file)
+    );
+    const planned = isEmpty && folder.path !== undefined ? configReport(component, kind, config) : undefined;
+    if (planned !== undefined) {
+      reports.push(planned);
+      continue;
+    }
     await using weights = await folder.weights(component, variant === undefined ? {} : { variant });
     reports.push(componentOf(component, kind, weights));
   }

@@ -1,5 +1,5 @@
 /**
- * The command line: `mobile-diffusion generate`, `batch`, `inspect`, `download`, `quantize`.
+ * The command line: `mobile-diffusion generate`, `batch`, `grid`, `inspect`, `download`, `quantize`.
  *
  * @example
  * ```ts ignore
@@ -16,6 +16,7 @@ import { VERSION } from "./_version.ts";
 import { batchCommand } from "./batch.ts";
 import { downloadCommand } from "./download.ts";
 import { generateCommand } from "./generate.ts";
+import { gridCommand } from "./grid.ts";
 import { inspectCommand } from "./inspect.ts";
 import { EndedBySignal } from "./_signals.ts";
 import { watchStreams } from "./_streams.ts";
@@ -24,7 +25,14 @@ import { quantizeCommand } from "./quantize.ts";
 
 /** Runs a command; the exit code is 0, or 1 with one line on standard error that says what is wrong. */
 export async function main(args: readonly string[]): Promise<number> {
-  const commands = [generateCommand, batchCommand, inspectCommand, downloadCommand, quantizeCommand];
+  const commands = [
+    generateCommand,
+    batchCommand,
+    gridCommand,
+    inspectCommand,
+    downloadCommand,
+    quantizeCommand,
+  ];
   const streamFailure = watchStreams();
   const code = await runProgram(commands, VERSION, args).catch((error: unknown) => {
     if (!(error instanceof Error)) throw error;

@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import cliProgress from "cli-progress";
-import type { GenerationStep } from "../core/generation.ts";
+import type { GenerationStep } from "../pipeline/generation.ts";
 
 /** Shows the steps of a run. Where standard error is not a terminal, one line a step at most every two seconds. */
 export class Progress implements Disposable {

@@ -106,6 +106,15 @@ export function parsedArguments(
   };
 }
 
+/** What was given of some options, and not only filled in. */
+export function givenWords(given: ParsedArguments, names: readonly string[]): OptionWords {
+  const told = names.filter((name) => given.isGiven(name));
+  return Object.fromEntries(told.map((name) => {
+    const list = given.texts(name);
+    return [name, list.length > 0 ? list : given.text(name) ?? given.flag(name)];
+  }));
+}
+
 function check(name: string, value: string | boolean, { range, choices }: OptionEntry): void {
   if (typeof value === "boolean") return;
   if (range !== undefined && (value.trim() === "" || Number.isNaN(Number(value)))) {

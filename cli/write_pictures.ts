@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { mkdtemp, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { link, lstat, mkdtemp, rename, rm, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import type { GeneratedImage, ImageFormat } from "../core/generation.ts";
+import type { GeneratedImage, ImageFormat } from "../pipeline/generation.ts";
 import { reasonOf } from "./_reason.ts";
 import { UsageError } from "./usage.ts";
 
@@ -38,24 +38,54 @@ export async function checkWritable(path: string): Promise<void> {
   });
 }
 
-/** Writes `house.png`, or `house-1.png`, `house-2.png`, … for several, and gives their paths. */
-export async function writePictures(images: readonly GeneratedImage[], out: string): Promise<string[]> {
-  const paths = images.map((_, i) => images.length === 1 ? out : out.replace(/(\.\w+)$/, `-${i + 1}$1`));
-  for (const [i, image] of images.entries()) {
-    await writeWhole(paths[i]!, await image.encode(formatOf(out)));
+/**
+ * Writes `house.png`, or `house-1.png`, `house-2.png`, … for several and where the name is taken, and gives their paths.
+ *
+ * @param force Whether names that are taken are taken all the same.
+ */
+export async function writePictures(
+  images: readonly GeneratedImage[],
+  out: string,
+  force: boolean,
+): Promise<string[]> {
+  const numbered = (number: number) => out.replace(/(\.\w+)$/, `-${number}$1`);
+  const paths: string[] = [];
+  let number = images.length === 1 ? 0 : 1;
+  for (const image of images) {
+    const bytes = await image.encode(formatOf(out));
+    let path: string;
+    do path = number === 0 ? out : numbered(number); while (!await writeWhole(path, bytes, force, ++number));
+    paths.push(path);
   }
   return paths;
 }
 
-/** Beside its place first: whatever happens, no half-written file has the name. */
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
+/**
+ * Beside its place first: whatever happens, no half-written file has the name.
+ *
+ * @returns Whether the name was free, or taken by force.
+ */
+async function writeWhole(path: string, bytes: Uint8Array, force: boolean, next: number): Promise<boolean> {
   const folder = await mkdtemp(join(dirname(path), ".generate-"));
+  const part = join(folder, "picture");
   try {
-    await writeFile(join(folder, "picture"), bytes);
-    await rename(join(folder, "picture"), path);
+    await writeFile(part, bytes);
+    if (force) await rename(part, path);
+    else await link(part, path); // which takes no name that is there, even one that came a moment ago
+    return true;
   } catch (cause) {
+    const { code } = cause as { code?: string };
+    if (code === "EEXIST" && next < mostTried) return false;
+    if (!force && (code === "EPERM" || code === "ENOTSUP" || code === "ENOSYS")) { // a file system without links
+      if (await lstat(path).then(() => true, () => false)) return false;
+      await rename(part, path);
+      return true;
+    }
     throw new UsageError(`Cannot write the picture to "${path}": ${reasonOf(cause)}.`);
   } finally {
     await rm(folder, { recursive: true });
   }
 }
+
+/** Numbers after which a folder counts as full. */
+const mostTried = 100_000;

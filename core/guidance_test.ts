@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { maxAbsDifference } from "../tests/_fixtures.ts";
 import { classifierFree, guide } from "./guidance.ts";
-import { torchNoise } from "./torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 
 const shape = [2, 4, 3];
 const [unconditional, conditional] = [torchNoise(1).normal(shape), torchNoise(2).normal(shape)];

@@ -6,7 +6,7 @@
 import type { Guidance, GuidanceOptions } from "./guidance.ts";
 import type { LazyPart } from "./lazy_part.ts";
 import type { Control, TextEncoder, Unet, UnetTraits, Vae } from "./parts.ts";
-import type { ModelOrigin } from "./picture_sources.ts";
+import type { ModelOrigin } from "./model_origin.ts";
 import type { Sampler } from "./sampler.ts";
 import type { Schedule } from "./schedule.ts";
 

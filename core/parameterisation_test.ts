@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { maxAbsDifference } from "../tests/_fixtures.ts";
 import { addNoise, parameterise } from "./parameterisation.ts";
 import { noiseLevel } from "../schedules/ddpm.ts";
-import { torchNoise } from "./torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 
 const shape = [2, 3];
 const [x0, epsilon] = [torchNoise(1).normal(shape), torchNoise(2).normal(shape)];

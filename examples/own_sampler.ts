@@ -1,11 +1,7 @@
 // A sampler of one's own, on data whose best denoiser is known: deno run examples/own_sampler.ts
-import {
-  type Denoiser,
-  parameterise,
-  runSampler,
-  type Sampler,
-  torchNoise,
-} from "@mobile-diffusion/sdk/core";
+import { type Denoiser, parameterise, type Sampler } from "@mobile-diffusion/sdk/core";
+import { torchNoise } from "@mobile-diffusion/sdk/noise";
+import { runSampler } from "@mobile-diffusion/sdk/pipeline";
 import { weightedSum } from "@mobile-diffusion/sdk/samplers";
 import { createSchedule } from "@mobile-diffusion/sdk/schedules";
 

@@ -16,6 +16,7 @@ import type { Components } from "./components.ts";
 /** Which network a component is, for a LoRA. */
 function targetOf(component: string): LoraTarget | undefined {
   if (component === "text_encoder") return "textEncoder";
+  if (component === "text_encoder_2") return "textEncoder2";
   return /^unet(_|$)/.test(component) ? "unet" : undefined;
 }
 
@@ -37,7 +38,11 @@ export class OnnxLoras {
       const program = this.#files.program(role);
       return program?.kind === "onnx" ? onnxModules(await program.model()) : new Map();
     };
-    const known = { unet: await modules("unet"), textEncoder: await modules("text_encoder") };
+    const known = {
+      unet: await modules("unet"),
+      textEncoder: await modules("text_encoder"),
+      ...this.#files.roles.has("text_encoder_2") && { textEncoder2: await modules("text_encoder_2") },
+    };
     const active: ActiveLora[] = [];
     for (const { source, scale = 1, strict = true } of inputs) {
       await using file = await openLoraFile(source);

@@ -12,6 +12,7 @@ import type { Family } from "./family.ts";
 import type { OpenModelOptions } from "./open_options.ts";
 import { XL_SCHEDULER } from "./stable_diffusion_xl/_defaults.ts";
 import { openGraphModel } from "./stable_diffusion_xl/graph.ts";
+import { openOnnxModel } from "./stable_diffusion_xl/onnx.ts";
 
 /** The family. */
 export const stableDiffusionXl: Family = {
@@ -64,13 +65,15 @@ function recognises(files: Components): { because: string } | undefined {
 async function open(files: Components, options: OpenModelOptions): Promise<Model> {
   const predictionType = options.predictionType ?? files.predictionType;
   const told = { ...options, ...predictionType !== undefined && { predictionType } };
-  switch (files.need("unet").kind) {
+  switch ((files.program("controlled_unet") ?? files.need("unet")).kind) {
     case "weights":
       return await openGraphModel(files, told);
-    default:
+    case "onnx":
+      return await openOnnxModel(files, told);
+    case "coreml":
       throw new UnsupportedModelError(
-        `Cannot open the model "${files.name}": it is a Stable Diffusion XL in the layout ${files.layout}, expected ` +
-          `safetensors.`,
+        `Cannot open the model "${files.name}": it is Stable Diffusion XL in Apple's layout for Core ML, expected ` +
+          `safetensors or ONNX models.`,
       );
   }
 }

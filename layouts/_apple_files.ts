@@ -8,6 +8,7 @@ import type { ModelFolder } from "../weights/model_folder.ts";
 /** A part's name in `Resources/`, with its name in packages. */
 const packageNames = {
   TextEncoder: "text_encoder",
+  TextEncoder2: "text_encoder_2",
   Unet: "unet",
   ControlledUnet: "control-unet",
   VAEDecoder: "vae_decoder",

@@ -14,6 +14,7 @@ import { tokenizerFiles } from "./_tokenizer_files.ts";
 /** Apple's names of the parts, by role. */
 const parts: Readonly<Record<string, ApplePart>> = {
   text_encoder: "TextEncoder",
+  text_encoder_2: "TextEncoder2",
   unet: "Unet",
   controlled_unet: "ControlledUnet",
   vae_decoder: "VAEDecoder",

@@ -1,5 +1,6 @@
 /** Controls whose residuals depend on the picture alone: T2I-Adapter and the MobileDiffusion plugin. */
 import type { Runner } from "../backends/backend.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
 import type { Control, Residuals } from "../core/parts.ts";
 import { controlPlugin, readControlPluginConfig } from "../models/control_plugin.ts";
 import { readT2IAdapterConfig, t2iAdapter } from "../models/t2i_adapter.ts";
@@ -10,6 +11,11 @@ import { release, type ResidualAdder } from "./_residuals.ts";
 
 /** Opens a `T2IAdapter`. */
 export const openT2IAdapter: ControlOpener = async (json, surroundings) => {
+  if (surroundings.unet?.added !== undefined) {
+    throw new UnsupportedModelError(
+      "Cannot use the T2I-Adapter: those of Stable Diffusion XL are not supported, expected a ControlNet.",
+    );
+  }
   const config = readT2IAdapterConfig(json);
   checkChannels("T2I-Adapter", config.channels, surroundings);
   const network = await surroundings.load(t2iAdapter(config));

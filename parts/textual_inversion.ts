@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
+import { WeightsError } from "../core/errors.ts";
 import { sizeOf, type Tensor } from "../core/tensor.ts";
 import type { Tokenizer } from "../core/tokenizer.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
@@ -21,6 +21,8 @@ export interface TextualInversion {
   readonly token: string;
   /** Its vectors, `[count, width]`, which stand for as many tokens in a row. */
   readonly vectors: Tensor;
+  /** Those of a second text encoder (Stable Diffusion XL), as many. */
+  readonly vectors2?: Tensor;
   /** Path of its file, for the record of pictures; absent where bytes were read. */
   readonly source?: string;
 }
@@ -32,14 +34,13 @@ export interface ReadTextualInversionOptions {
 }
 
 /** Names of the vectors that are no token, in the files of A1111, ComfyUI and kohya. */
-const nameless: ReadonlySet<string> = new Set(["emb_params", "clip_l", "*", "string_to_param.*"]);
+const nameless: ReadonlySet<string> = new Set(["emb_params", "clip_l", "clip_g", "*", "string_to_param.*"]);
 
 /**
- * Reads an embedding file: A1111's (`emb_params`), ComfyUI's (`clip_l`), an old one's (`*`), or diffusers' (one tensor,
+ * Reads an embedding file: A1111's (`emb_params`), ComfyUI's (`clip_l`, for Stable Diffusion XL `clip_g` too), an old one's (`*`), or diffusers' (one tensor,
  * named like the token).
  *
  * @throws {WeightsError} If the file is damaged, or not an embedding.
- * @throws {UnsupportedModelError} If it is for another family of models.
  * @throws {TypeError} If nothing says how prompts spell the word.
  *
  * @example
@@ -54,27 +55,35 @@ export async function readTextualInversion(
 ): Promise<TextualInversion> {
   await using file = await openSafetensors(source);
   const names = [...file.names()];
-  if (names.includes("clip_g")) {
-    throw new UnsupportedModelError(
-      `Cannot read the embedding: it has vectors "clip_l" and "clip_g", as in Stable Diffusion XL; expected one for 1.x or 2.x.`,
-    );
-  }
-  const [name] = names;
-  if (name === undefined || names.length > 1) {
+  const isPair = names.length === 2 && names.includes("clip_l") && names.includes("clip_g");
+  const name = isPair ? "clip_l" : names[0];
+  if (name === undefined || names.length > 1 && !isPair || name === "clip_g") {
     throw new WeightsError(
       `Cannot read the embedding: it has ${names.length} tensors (${
         names.slice(0, 3).join(", ")
-      }), expected one of one or two dimensions.`,
+      }), expected one of one or two dimensions, or "clip_l" and "clip_g".`,
     );
   }
   const vectors = await readVectors(file, name);
+  const vectors2 = isPair ? await readVectors(file, "clip_g") : undefined;
   const spelling = token ?? (nameless.has(name) ? fileName(source) : name);
   if (spelling === undefined) {
     throw new TypeError(
       `Cannot read the embedding: it does not say how prompts spell it, expected the option "token".`,
     );
   }
-  return { token: spelling, vectors, ...typeof source === "string" && { source } };
+  return { token: spelling, ...pairOf(vectors, vectors2), ...typeof source === "string" && { source } };
+}
+
+/** A word's vectors for one text encoder, or for two. */
+function pairOf(vectors: Tensor, vectors2: Tensor | undefined): Omit<TextualInversion, "token"> {
+  if (vectors2 === undefined) return { vectors };
+  if (vectors.shape[0] === vectors2.shape[0]) return { vectors, vectors2 };
+  throw new WeightsError(
+    `Cannot read the embedding: it has ${vectors.shape[0]} vectors for the first text encoder and ${
+      vectors2.shape[0]
+    } for the second, expected as many.`,
+  );
 }
 
 /**
@@ -95,13 +104,14 @@ export async function readBundledInversions(source: ByteSource): Promise<Textual
   const words: TextualInversion[] = [];
   for (const name of file.names()) {
     const [, token] = name.match(/^bundle_emb\.(.+?)\.(?:string_to_param\.\*|emb_params|clip_l)$/) ?? [];
-    if (token !== undefined) {
-      words.push({
-        token,
-        vectors: await readVectors(file, name),
-        ...typeof source === "string" && { source },
-      });
-    }
+    if (token === undefined) continue;
+    const second = `bundle_emb.${token}.clip_g`;
+    const vectors2 = file.info(second) === undefined ? undefined : await readVectors(file, second);
+    words.push({
+      token,
+      ...pairOf(await readVectors(file, name), vectors2),
+      ...typeof source === "string" && { source },
+    });
   }
   return words;
 }
@@ -153,6 +163,31 @@ async function readVectors(file: Weights, name: string): Promise<Tensor> {
 function fileName(source: ByteSource): string | undefined {
   const name = source instanceof Blob && "name" in source ? String(source.name) : source;
   return typeof name !== "string" ? undefined : name.match(/([^/\\]+)\.safetensors$/)?.[1];
+}
+
+/**
+ * The words as one of a model's text encoders has them.
+ *
+ * @param encoders How many the model has.
+ * @param encoder Which one it is, from 0.
+ * @throws {WeightsError} If a word is for a model with another number of them.
+ */
+export function inversionsOf(
+  inversions: readonly TextualInversion[],
+  encoders: 1 | 2,
+  encoder: 0 | 1,
+): TextualInversion[] {
+  return inversions.map(({ token, vectors, vectors2 }) => {
+    if ((vectors2 === undefined) === (encoders === 1)) {
+      return { token, vectors: encoder === 0 ? vectors : vectors2! };
+    }
+    const [state, wanted] = encoders === 1
+      ? ["has vectors for two text encoders, as in Stable Diffusion XL", "for one"]
+      : ["has vectors for one text encoder", 'for two, "clip_l" and "clip_g", as in Stable Diffusion XL'];
+    throw new WeightsError(
+      `Cannot add the word ${JSON.stringify(token)}: its embedding ${state}, expected vectors ${wanted}.`,
+    );
+  });
 }
 
 /** A tokenizer that knows new words, and the vectors of the ids that it gives them. */

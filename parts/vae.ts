@@ -146,10 +146,19 @@ function channelwise(
   };
 }
 
-/** Runs a program of one input and one output. */
+/**
+ * Runs a program of one input and one output.
+ *
+ * @throws {RangeError} If it gives NaN or infinity, which would be a black picture.
+ */
 async function runOnly(runner: Runner, input: Tensor): Promise<Tensor> {
   const outputs = await runner.run({ [runner.inputs[0]!.name]: input });
-  return outputs[runner.outputs[0]!.name] as Tensor;
+  const output = outputs[runner.outputs[0]!.name] as Tensor;
+  if (output.data.every(Number.isFinite)) return output;
+  throw new RangeError(
+    "Cannot run the VAE: it gave NaN or infinity, expected finite numbers. Some VAEs overflow in half precision: open " +
+      'the model with dtype { vae: "float32" }, or with another VAE.',
+  );
 }
 
 /** All rows, `times` times over. */

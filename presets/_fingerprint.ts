@@ -1,5 +1,5 @@
 /** What tells a file from others, for the record of a picture. */
-import type { Fingerprint } from "../core/picture_sources.ts";
+import type { Fingerprint } from "../pipeline/picture_sources.ts";
 import { builtin } from "../core/platform.ts";
 
 /** More than this is not hashed, in bytes: it would take longer than people look at. */

@@ -1,8 +1,8 @@
 /** What a picture's record says of how its model was opened. */
-import type { ModelOrigin } from "../core/picture_sources.ts";
+import type { ModelOrigin } from "../core/model_origin.ts";
 import type { CreatePipelineOptions } from "./create_pipeline.ts";
 import type { TextualInversion } from "../parts/textual_inversion.ts";
-import type { UsedInversion } from "../core/picture_sources.ts";
+import type { UsedInversion } from "../core/model_origin.ts";
 import { fingerprint, sizeOnDisk } from "./_fingerprint.ts";
 
 /**

@@ -1,9 +1,9 @@
 /** Every option that can change a pixel is in the record of a picture, or named there as not kept. */
 import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
-import type { GenerateOptions } from "../core/generate_options.ts";
+import type { GenerateOptions } from "../pipeline/generate_options.ts";
 import type { LoraInput } from "../core/model.ts";
-import { TorchGenerator } from "../core/torch_noise.ts";
+import { TorchGenerator } from "../noise/torch_noise.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
 import { ddim } from "../samplers/ddim.ts";
 import { testPath } from "../tests/_networks.ts";
@@ -131,6 +131,8 @@ Deno.test("every option of createPipeline is in the record, or named there as no
     backend: "native",
     hub: { revision: "v1", token: "secret", baseUrl: "https://mirror.example" },
     keep: "phase",
+    signal: AbortSignal.abort(),
+    onProgress: () => {},
     dtype: "int8",
     variant: "fp16",
     vae: "vae_tiny",

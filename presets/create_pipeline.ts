@@ -13,7 +13,7 @@ import { checkOptions } from "../core/check_options.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
 import type { Backend } from "../backends/backend.ts";
 import type { Model } from "../core/model.ts";
-import { Pipeline, type PipelineOptions } from "../core/pipeline.ts";
+import { Pipeline, type PipelineOptions } from "../pipeline/pipeline.ts";
 import { openModelFolder } from "./open_model.ts";
 import type { OpenFolderOptions } from "./open_model.ts";
 import { localFolder, memoryFolder, type ModelFolder } from "../weights/model_folder.ts";

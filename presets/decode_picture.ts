@@ -1,5 +1,5 @@
 /** Reads picture files that are handed in, cut to the size that is wanted. */
-import type { ImageDecoder } from "../core/generation.ts";
+import type { ImageDecoder } from "../pipeline/generation.ts";
 import { decodeImage, resizeImage } from "../image/mod.ts";
 
 /** The {@linkcode ImageDecoder} of every pipeline made here. What stands out of the wanted proportions is cut off. */

@@ -1,5 +1,5 @@
 /** Writes finished pictures, with their parameters as text in A1111's convention. */
-import type { GenerationParameters, ImageEncoder } from "../core/generation.ts";
+import type { GenerationParameters, ImageEncoder } from "../pipeline/generation.ts";
 import { SAMPLERS } from "../samplers/registry.ts";
 import { VERSION } from "./records/own.ts";
 import { encodeImage, formatParameters } from "../image/mod.ts";

@@ -1,11 +1,11 @@
 /** What the samplers for distilled networks promise beyond the suite: diffusers has neither, so no reference exists. */
 import assert from "node:assert/strict";
 import { parameterise } from "../core/parameterisation.ts";
-import { runSampler, type SamplerStep } from "../core/run_sampler.ts";
+import { runSampler, type SamplerStep } from "../pipeline/run_sampler.ts";
 import type { Denoiser } from "../core/sampler.ts";
 import { createSchedule } from "../schedules/ddpm.ts";
 import type { Latent } from "../core/tensor.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import { maxAbsDifference } from "../tests/_fixtures.ts";
 import { SILENT } from "../tests/_sampling.ts";
 import { ddim } from "./ddim.ts";

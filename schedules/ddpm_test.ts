@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { maxAbsDifference, readFixture, readJson } from "../tests/_fixtures.ts";
 import { addNoise } from "../core/parameterisation.ts";
-import { firstStep } from "../core/run_sampler.ts";
+import { firstStep } from "../pipeline/run_sampler.ts";
 import { createSchedule, noiseLevel, type ScheduleConfig } from "./ddpm.ts";
 import { roundHalfToEven, spacedTimesteps } from "./spacing.ts";
 import { readScheduleConfig } from "./scheduler_config.ts";

@@ -1,8 +1,8 @@
 /** Checks of how a sampler behaves. */
 import type { Denoiser } from "../core/sampler.ts";
 import type { Latent } from "../core/tensor.ts";
-import { firstStep } from "../core/run_sampler.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { firstStep } from "../pipeline/run_sampler.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import type { SamplerSuiteOptions } from "./sampler.ts";
 import { check, distance, exactDenoiser, last, startNoise, trace } from "./_sampler_world.ts";
 

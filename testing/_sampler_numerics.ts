@@ -1,5 +1,5 @@
 /** Checks of what a sampler computes. */
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import type { SamplerSuiteOptions } from "./sampler.ts";
 import { check, exactDenoiser, last, SILENT, spread, startNoise, trace } from "./_sampler_world.ts";
 

@@ -1,11 +1,11 @@
 /** Data, networks and runs for the checks of samplers. */
 import type { Noise } from "../core/noise.ts";
-import { runSampler, type SamplerStart, type SamplerStep } from "../core/run_sampler.ts";
+import { runSampler, type SamplerStart, type SamplerStep } from "../pipeline/run_sampler.ts";
 import type { Denoiser, Sampler } from "../core/sampler.ts";
 import type { NoiseLevel, Schedule } from "../core/schedule.ts";
 import { createSchedule } from "../schedules/ddpm.ts";
 import type { Latent } from "../core/tensor.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 
 /** Fails a check. */
 export function check(holds: boolean, message: () => string): asserts holds {

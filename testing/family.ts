@@ -6,10 +6,10 @@
  * @module
  */
 import type { Backend, Runner } from "../backends/backend.ts";
-import type { GenerateOptions } from "../core/generate_options.ts";
+import type { GenerateOptions } from "../pipeline/generate_options.ts";
 import { classifierFree } from "../core/guidance.ts";
 import type { Model } from "../core/model.ts";
-import { Pipeline } from "../core/pipeline.ts";
+import { Pipeline } from "../pipeline/pipeline.ts";
 import type { Encoded } from "../core/parts.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { chooseFamily } from "../families/choose.ts";

@@ -1,12 +1,12 @@
 /** A guided DDIM run in plain sight, for tests of parts: no pipeline between them and the reference. */
 import { guide } from "../core/guidance.ts";
 import { parameterise } from "../core/parameterisation.ts";
-import { runSampler } from "../core/run_sampler.ts";
+import { runSampler } from "../pipeline/run_sampler.ts";
 import type { NoisePredictor, PreparedControl, TextEncoder, Unet } from "../core/parts.ts";
 import type { Conditioning } from "../core/parts.ts";
 import { createSchedule } from "../schedules/ddpm.ts";
 import { concatRows, type Latent, sliceRows } from "../core/tensor.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import { ddim } from "../samplers/ddim.ts";
 import { encodeStates } from "./_states.ts";
 

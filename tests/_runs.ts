@@ -1,12 +1,12 @@
 /** Whole pipeline runs of the reference, from prompt and seed alone. */
 import assert from "node:assert/strict";
 import type { Backend } from "../backends/backend.ts";
-import type { GenerateOptions } from "../core/generate_options.ts";
+import type { GenerateOptions } from "../pipeline/generate_options.ts";
 import type { Model } from "../core/model.ts";
 import type { ControlOptions } from "../core/parts.ts";
 import { scheduleFrom } from "../schedules/schedule_from.ts";
 import { readScheduleConfig } from "../schedules/scheduler_config.ts";
-import type { SamplerStep } from "../core/run_sampler.ts";
+import type { SamplerStep } from "../pipeline/run_sampler.ts";
 import type { RunSizes, ToldSizes } from "../core/told_sizes.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { localFolder, type ModelFolder } from "../weights/model_folder.ts";

@@ -1,9 +1,9 @@
 /** What the tests of samplers share. */
 import type { Noise } from "../core/noise.ts";
-import { runSampler, type SamplerStart } from "../core/run_sampler.ts";
+import { runSampler, type SamplerStart } from "../pipeline/run_sampler.ts";
 import type { Denoiser, Sampler } from "../core/sampler.ts";
 import type { NoiseLevel, Schedule } from "../core/schedule.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 
 /** The level at which a run first asks its network. */
 export async function firstLevel(

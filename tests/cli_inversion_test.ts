@@ -1,9 +1,11 @@
 /** New words on the command line: used, kept in the picture's record, and made again from it. */
 import assert from "node:assert/strict";
 import { encodeSafetensors, memoryWeights, openSafetensors } from "../weights/mod.ts";
-import { inFolder, output, small } from "./_cli.ts";
+import { inFolder, model, output, small } from "./_cli.ts";
 
 const root = new URL("./", import.meta.url).pathname;
+/** A picture chooses no model. */
+const named = ["--model", model];
 const embedding = `${root}data/inversion/style.safetensors`;
 
 Deno.test("--inversion: an embedding under a name, a LoRA's bundled words, and --from", () =>
@@ -51,7 +53,7 @@ Deno.test("--inversion: an embedding under a name, a LoRA's bundled words, and -
     assert.match(other.err, /Cannot read --inversion .*: the file bundles "<style>", expected one of them/);
 
     for (const picture of ["word.png", "bundled.png"]) {
-      const again = await generate([], "again.png", "--from", `${folder}/${picture}`);
+      const again = await generate([], "again.png", "--from", `${folder}/${picture}`, ...named);
       assert.equal(again.sha256, word.sha256, picture);
       assert.doesNotMatch(again.err, /--from/);
     }
@@ -64,7 +66,7 @@ Deno.test("--inversion: an embedding under a name, a LoRA's bundled words, and -
         },
       })),
     );
-    const changed = await generate([], "again.png", "--from", `${folder}/bundled.png`);
+    const changed = await generate([], "again.png", "--from", `${folder}/bundled.png`, ...named);
     assert.match(changed.err, /its Inversions was .* another file stands in its place \(see --inversion\)/);
 
     const factor = { dtype: "F32", data: new Float32Array(4 * 32) } as const;

@@ -84,6 +84,7 @@ Deno.test("a picture is whole or not there, and nothing is left beside it", () =
       "1",
       "--out",
       "taken.png",
+      "--force",
     ]);
     assert.equal(code, 1);
     assert.match(err, /Cannot write the picture to "taken.png"/);

@@ -15,6 +15,7 @@ import { referenceRuns } from "./_runs.ts";
 const path = (name: string) => testPath(`./reference2/${name}`);
 const folder = await localFolder(path("pipelines/sdxl-tiny"));
 const single = await localFolder(path("single/sdxl-tiny.safetensors"));
+const onnx = await localFolder(testPath("./data/onnx_vega_tiny"));
 const json = (value: unknown) => new TextEncoder().encode(JSON.stringify(value));
 const sd1 = await localFolder(testPath("./reference/pipelines/sd15-tiny"));
 const sd3 = memoryFolder("an SD3", {
@@ -69,6 +70,8 @@ const checks = [
   // the reference's own sensitivity to 1e-5 is about this, of latents of 25 at most
   ...testFamily({ ...suite, folders: [folder], foreign: [sd1, sd3], tolerance: 1e-4 }),
   ...testFamily({ ...suite, folders: [single], options: { checkpoint, tokenizer: folder }, tolerance: 1e-4 }),
+  // Vega, as its own networks exported by PyTorch
+  ...testFamily({ ...suite, ...await reference("vega_euler"), folders: [onnx], tolerance: 1e-4 }),
 ];
 for (const { name, run } of checks) Deno.test(name, run);
 
@@ -170,6 +173,55 @@ Deno.test("what does not belong together is one clear error", async () => {
   for (const [file, fields, message] of wrong) {
     await assert.rejects(createPipeline({ model: changed(file, fields), backend: native() }), message);
   }
+});
+
+Deno.test("an ONNX model skips layers, takes LoRAs of all three networks, and says what it lacks", async () => {
+  const options = { prompt: "a lake", width: 64, height: 64, steps: 1, seed: 1 };
+  const latents = async (model: ModelFolder, more: object = {}, loras: readonly string[] = []) => {
+    await using pipeline = await createPipeline({ model, backend: native() });
+    if (loras.length > 0) await pipeline.setLoras(loras.map((source) => ({ source, strict: false })));
+    return (await pipeline.generate({ ...options, ...more })).latents.data;
+  };
+  const weights = await localFolder(path("pipelines/vega-tiny"));
+  for (const more of [{}, { clipSkip: 1 }, { prompt2: "a moon", sizes: { crop: { top: 9, left: 0 } } }]) {
+    assert.ok(maxAbsDifference(await latents(onnx, more), await latents(weights, more)) < 1e-3);
+  }
+  const lora = [path("lora/peft.safetensors")]; // of its text layers all are this model's too, of the UNet's some
+  const merged = await latents(onnx, {}, lora);
+  assert.ok(maxAbsDifference(merged, await latents(weights, {}, lora)) < 1e-3);
+  assert.ok(maxAbsDifference(merged, await latents(onnx)) > 0.1);
+  const without: ModelFolder = {
+    ...onnx,
+    files: new Set([...onnx.files].filter((file) => !file.startsWith("text_encoder_2/"))),
+  };
+  await assert.rejects(latents(without), /TypeError.*text_encoder_2 has no ONNX model/);
+  await assert.rejects(
+    latents(onnx, { clipSkip: 2 }),
+    /UnsupportedModelError.*the first text encoder: it gives the states of 3 layers, expected 4/,
+  );
+});
+
+Deno.test("Apple's layout and T2I-Adapters of this family are refused by name", async () => {
+  const apple = await Deno.makeTempDir();
+  try {
+    for (const part of ["Unet", "TextEncoder", "TextEncoder2", "VAEDecoder"]) {
+      await Deno.mkdir(`${apple}/${part}.mlmodelc`);
+      await Deno.writeTextFile(`${apple}/${part}.mlmodelc/coremldata.bin`, "");
+    }
+    await assert.rejects(
+      createPipeline({ model: apple, backend: native() }),
+      /UnsupportedModelError.*Stable Diffusion XL in Apple's layout for Core ML, expected safetensors or ONNX/,
+    );
+  } finally {
+    await Deno.remove(apple, { recursive: true });
+  }
+  await using pipeline = await createPipeline({ model: folder, backend: native() });
+  const image = { width: 64, height: 64, data: new Uint8Array(3 * 64 * 64) };
+  const control = [{ source: testPath("./reference/models/t2i_adapter_full"), image }];
+  await assert.rejects(
+    pipeline.generate({ prompt: "a", steps: 1, width: 64, height: 64, control }),
+    /UnsupportedModelError.*T2I-Adapter.*Stable Diffusion XL are not supported/,
+  );
 });
 
 Deno.test("options for two text encoders and told sizes are refused where there are none, and where they are wrong", async () => {

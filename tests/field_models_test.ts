@@ -1,7 +1,7 @@
 /** Models as people have them. Latents by diffusers, which made the files in `data/field/models` too. */
 import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
-import type { GenerateOptions } from "../core/generate_options.ts";
+import type { GenerateOptions } from "../pipeline/generate_options.ts";
 import { createPipeline, type CreatePipelineOptions, localFolder, memoryFolder } from "../mod.ts";
 import { readFloat32 } from "../weights/read_float.ts";
 import { encodeSafetensors, memoryWeights, openSafetensors } from "../weights/mod.ts";

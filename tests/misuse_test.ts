@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { wasm } from "../backends/wasm.ts";
 import { createPipeline } from "../mod.ts";
-import type { GenerateOptions } from "../core/generate_options.ts";
+import type { GenerateOptions } from "../pipeline/generate_options.ts";
 
 const untyped = (value: unknown) => value as GenerateOptions;
 

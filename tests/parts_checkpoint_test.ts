@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import type { Model } from "../core/model.ts";
-import { Pipeline } from "../core/pipeline.ts";
+import { Pipeline } from "../pipeline/pipeline.ts";
 import { localFolder, memoryFolder, type ModelFolder } from "../weights/model_folder.ts";
 import { openModelFolder } from "../presets/open_model.ts";
 import { castWeights } from "../weights/cast.ts";

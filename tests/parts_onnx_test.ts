@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import type { Backend, Port, Runner } from "../backends/backend.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { Model } from "../core/model.ts";
-import { Pipeline } from "../core/pipeline.ts";
+import { Pipeline } from "../pipeline/pipeline.ts";
 import type { Tensor, TensorData } from "../core/tensor.ts";
 import { encodeModel } from "../graph/onnx_proto.ts";
 import { localFolder, memoryFolder, type ModelFolder } from "../weights/model_folder.ts";

@@ -80,9 +80,15 @@ Deno.test("embeddings that do not fit are refused", async () => {
         Object.fromEntries(Object.entries(tensors).map(([name, shape]) => [name, tensor(shape)])),
       ),
     );
+  await assert.rejects(readTextualInversion(await file({ clip_g: [1, 1280] })), WeightsError);
   await assert.rejects(
-    readTextualInversion(await file({ clip_l: [1, 768], clip_g: [1, 1280] })),
-    UnsupportedModelError,
+    readTextualInversion(await file({ clip_l: [1, 8], clip_g: [2, 12] }), { token: "<x>" }),
+    /WeightsError.*1 vectors for the first text encoder and 2 for the second/,
+  );
+  const pair = await readTextualInversion(await file({ clip_l: [1, 32], clip_g: [1, 12] }), { token: "<x>" });
+  await assert.rejects(
+    openModelFolder(folder, { backend: native(), inversions: [pair] }),
+    /WeightsError.*"<x>".*two text encoders.*expected vectors for one/,
   );
   await assert.rejects(readTextualInversion(await file({ a: [1, 4], b: [1, 4] })), WeightsError);
   await assert.rejects(readTextualInversion(await file({ emb_params: [1, 2, 4] })), WeightsError);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Graph } from "../graph/graph.ts";
 import type { Backend, Runner } from "../backends/backend.ts";
 import type { Vae } from "../core/parts.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import { autoencoderVae, readAutoencoder } from "../parts/vae.ts";
 import type { Json } from "../weights/model_folder.ts";
 import { openWeights } from "../weights/open_weights.ts";

@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { wasm } from "../backends/wasm.ts";
 import { readOracleScenes } from "../bench/eval/scenes.ts";
-import type { GenerateOptions } from "../core/generate_options.ts";
+import type { GenerateOptions } from "../pipeline/generate_options.ts";
 import type { LoraInput } from "../core/model.ts";
 import { cannyEdges } from "../image/mod.ts";
 import { createPipeline } from "../mod.ts";

@@ -47,7 +47,7 @@ async function play(backend: keyof typeof flags): Promise<void> {
     await page.fill("#steps", "4");
     await page.selectOption("#backend", backend);
     await page.click("#generate");
-    await page.waitForSelector("#download:not([hidden])", { timeout: 120_000 });
+    await page.waitForSelector("#download:not([hidden])", { timeout: 300_000 });
     assert.match(
       await page.inputValue("#status").catch(() => page.textContent("#status")) ?? "",
       /s, seed 7$/,

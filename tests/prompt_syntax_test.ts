@@ -1,7 +1,7 @@
 /** A1111's prompt syntax in whole runs: words that change, prompts that steer together, networks that are no words. */
 import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
-import type { GenerateOptions } from "../core/generate_options.ts";
+import type { GenerateOptions } from "../pipeline/generate_options.ts";
 import { createPipeline } from "../mod.ts";
 import { euler } from "../samplers/euler.ts";
 import { maxAbsDifference } from "./_fixtures.ts";
@@ -102,7 +102,7 @@ Deno.test("--lora-folder finds what a prompt names", () =>
       missing.err,
       /Cannot use <lora:toffee> of the prompt: --lora-folder loras has no toffee.safetensors/,
     );
-    const again = await run(folder, ["generate", "--from", "out.png", "--json"]);
+    const again = await run(folder, ["generate", "--from", "out.png", "--model", model, "--json"]);
     assert.equal(JSON.parse(again.out).images[0].sha256.length, 64, again.err);
   }));
 

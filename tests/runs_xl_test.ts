@@ -4,7 +4,7 @@ import { checkRun, referenceRuns } from "./_runs.ts";
 
 const long = Deno.env.get("LONG") === "1";
 const one =
-  /^(sdxl_(euler|no_negative|prompt_2|odd_size|negative_sizes|clip_skip|two_images|turbo_1|v_zsnr|lcm_embedded|latents_mean_std)|ssd1b_euler|vega_lcm_4)$/;
+  /^(sdxl_(euler|no_negative|prompt_2|odd_size|negative_sizes|clip_skip|two_images|turbo_1|v_zsnr|lcm_embedded|latents_mean_std)|ssd1b_euler|vega_lcm_4|img2img_euler_0.6|inpaint4_eulera_0.7|controlnet_window)$/;
 
 for (const run of await referenceRuns(long ? /(?:)/ : one, "reference2")) {
   for (const backend of cpuBackends) {

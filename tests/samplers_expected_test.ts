@@ -5,7 +5,7 @@
 import assert from "node:assert/strict";
 import type { Noise } from "../core/noise.ts";
 import { parameterise } from "../core/parameterisation.ts";
-import { runSampler, type SamplerStart } from "../core/run_sampler.ts";
+import { runSampler, type SamplerStart } from "../pipeline/run_sampler.ts";
 import type { Denoiser, Sampler } from "../core/sampler.ts";
 import type { NoiseLevel, Schedule } from "../core/schedule.ts";
 import { createSchedule } from "../schedules/ddpm.ts";
@@ -13,7 +13,7 @@ import { scheduleFrom } from "../schedules/schedule_from.ts";
 import { spacedTimesteps } from "../schedules/spacing.ts";
 import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import type { Latent } from "../core/tensor.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
 import { weightedSum } from "../samplers/weighted_sum.ts";
 import { readJson } from "./_fixtures.ts";

@@ -3,11 +3,11 @@
  * sigmas), and the order at which each sampler converges on a Gaussian.
  */
 import assert from "node:assert/strict";
-import { runSampler, type SamplerStart } from "../core/run_sampler.ts";
+import { runSampler, type SamplerStart } from "../pipeline/run_sampler.ts";
 import { parameterise } from "../core/parameterisation.ts";
 import type { Denoiser, Sampler } from "../core/sampler.ts";
 import type { NoiseLevel } from "../core/schedule.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import { createSampler, ddim } from "../samplers/mod.ts";
 import { SAMPLERS } from "../samplers/registry.ts";
 import { createFlowSchedule } from "../schedules/flow.ts";

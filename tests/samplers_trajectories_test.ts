@@ -3,14 +3,14 @@
  * sampler and options come from the scheduler's config alone.
  */
 import assert from "node:assert/strict";
-import { runSampler, type SamplerStart } from "../core/run_sampler.ts";
+import { runSampler, type SamplerStart } from "../pipeline/run_sampler.ts";
 import type { Denoiser } from "../core/sampler.ts";
 import { parameterise } from "../core/parameterisation.ts";
 import type { NoiseLevel } from "../core/schedule.ts";
 import { scheduleFrom } from "../schedules/schedule_from.ts";
 import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import type { Latent } from "../core/tensor.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
 import { weightedSum } from "../samplers/weighted_sum.ts";
 import { type Fixture, maxAbsDifference, readFixture, readJson } from "./_fixtures.ts";

@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { parameterise } from "../core/parameterisation.ts";
-import { runSampler } from "../core/run_sampler.ts";
+import { runSampler } from "../pipeline/run_sampler.ts";
 import type { Denoiser } from "../core/sampler.ts";
 import type { SigmaSpacing, TimestepSpacing } from "../core/schedule.ts";
-import { torchNoise } from "../core/torch_noise.ts";
+import { torchNoise } from "../noise/torch_noise.ts";
 import { createSampler, SAMPLERS } from "../samplers/mod.ts";
 import { createSchedule } from "../schedules/ddpm.ts";
 

@@ -18,15 +18,18 @@ const rooms = [
   "samplers",
 ];
 /** Rooms at the bottom, beside each other: they import core only; core imports nothing. */
-const leaves = ["hub", "tokenizer", "image", "testing", "assets", "schedules"];
-/** What a leaf may import beyond core: the suites know contracts. */
+const leaves = ["hub", "tokenizer", "image", "testing", "assets", "schedules", "pipeline", "noise"];
+/** What a leaf may import beyond core: the suites know contracts, a pipeline draws noise. */
 const alsoAllowed: Readonly<Record<string, readonly string[]>> = {
+  pipeline: ["noise"],
   testing: [
     "backends/backend.ts",
     "backends/precision.ts",
     "families",
     "graph",
     "layouts",
+    "noise",
+    "pipeline",
     "schedules",
     "weights",
   ],

@@ -55,10 +55,8 @@ export function isCheckpoint(weights: Weights): boolean {
  * ```
  */
 export function inferCheckpointConfig(weights: CheckpointWeights): CheckpointConfig {
-  refuseOtherFiles(weights);
-  const text = inferText(weights); // which says what is missing, as inferVae does
   const { unet, ...said } = inferCheckpointParts(weights);
-  const vae = said.vae ?? inferVae(weights);
+  const [text, vae] = [said.text ?? inferText(weights), said.vae ?? inferVae(weights)]; // which say what is missing
   return {
     unet: unet.config,
     vae: vae.config,

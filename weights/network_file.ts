@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { WeightsError } from "../core/errors.ts";
+import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import { count } from "./_checkpoint_part.ts";
 import type { Json } from "../core/json.ts";
 import { inferUnet } from "./_checkpoint_unet.ts";
@@ -44,6 +44,7 @@ type Reader = (weights: Weights) => NetworkFile | undefined;
  * Tells which network a file holds: a VAE, a tiny VAE, a UNet, a ControlNet or a T2I-Adapter. Only shapes are read.
  *
  * @throws {WeightsError} If it holds none of them, or part of one.
+ * @throws {UnsupportedModelError} If it is a ControlNet as changes of a model's weights.
  *
  * @example
  * ```ts ignore
@@ -101,6 +102,7 @@ const unet: Reader = (weights) => {
 };
 
 const controlNet: Reader = (weights) => {
+  refuseChanges(weights);
   const prefix = prefixOf(weights, ["control_model.", ""], "input_hint_block.0.weight");
   if (prefix !== undefined) {
     const { config, layout } = inferUnet(weights, hintsOf(weights, prefix), prefix);
@@ -114,6 +116,22 @@ const controlNet: Reader = (weights) => {
   const original = asOriginal(weights, unetNames(unetLayout(weights), ""));
   return control(inferUnet(original, hintsOf(original, ""), "").config, weights);
 };
+
+/** Marker tensors of ControlNets that are changes of a UNet's weights, which their names alone do not tell. */
+const changes: Readonly<Record<string, string>> = {
+  difference: "the difference between a ControlNet and its model",
+  lora_controlnet: "a ControlNet as a LoRA of its model",
+};
+
+function refuseChanges(weights: Weights): void {
+  const marker = Object.keys(changes).find((name) => has(weights, name));
+  if (marker === undefined) return;
+  throw new UnsupportedModelError(
+    `Cannot take a network from the file: its marker "${marker}" says that it is ${
+      changes[marker]
+    }, expected whole weights.`,
+  );
+}
 
 function control(encoder: Json, weights: Weights): NetworkFile {
   const path = "controlnet_cond_embedding";

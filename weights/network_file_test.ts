@@ -150,3 +150,18 @@ Deno.test("a file that is none of them, or another one than was asked for, is re
     },
   );
 });
+
+Deno.test("a ControlNet as changes of a model's weights is refused by its marker", async () => {
+  await using own = await openWeights(`${root}models/controlnet`);
+  const some = [...own.names()][0]!;
+  for (const marker of ["difference", "lora_controlnet"]) {
+    const marked = renameWeights(
+      own,
+      new Map([...[...own.names()].map((name) => [name, name] as const), [marker, some]]),
+    );
+    assert.throws(() => networkFile(marked), {
+      name: "UnsupportedModelError",
+      message: new RegExp(`its marker "${marker}" says that it is .*, expected whole weights`),
+    });
+  }
+});

@@ -35,6 +35,5 @@ export {
   readGraph,
   type ReadGraphOptions,
 } from "./host_runner.ts";
-export type { PortData, PortTensor } from "./port_tensor.ts";
 export type * from "./session.ts";
 export { type SessionProgram, sessionRunner } from "./session_runner.ts";

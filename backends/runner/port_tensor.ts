@@ -7,19 +7,7 @@
 import { sizeOf, type Tensor, type TensorData } from "../../core/tensor.ts";
 import { toFloat16, toFloat32 } from "../../weights/convert.ts";
 import type { Port } from "../backend.ts";
-
-/** The arrays that hold a program's tensors; float16 is its bits. */
-export type PortData = TensorData | Uint16Array | Float64Array | Int8Array | Uint32Array | Int16Array;
-
-/** A tensor of a program's own element type, in host memory. */
-export interface PortTensor {
-  /** Its element type, as `float16`. */
-  readonly type: string;
-  /** The elements, row-major. */
-  readonly data: PortData;
-  /** Sizes, outermost first. */
-  readonly dims: readonly number[];
-}
+import type { PortData, PortTensor } from "./session.ts";
 
 /**
  * Converts a tensor to what a port takes. Floating-point numbers for an integer port are rounded to nearest; a

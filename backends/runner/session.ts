@@ -3,9 +3,21 @@
  *
  * @module
  */
-import type { DeviceTensor } from "../../core/tensor.ts";
+import type { DeviceTensor, TensorData } from "../../core/tensor.ts";
 import type { Port } from "../backend.ts";
-import type { PortTensor } from "./port_tensor.ts";
+
+/** The arrays that hold a program's tensors; float16 is its bits. */
+export type PortData = TensorData | Uint16Array | Float64Array | Int8Array | Uint32Array | Int16Array;
+
+/** A tensor of a program's own element type, in host memory. */
+export interface PortTensor {
+  /** Its element type, as `float16`. */
+  readonly type: string;
+  /** The elements, row-major. */
+  readonly data: PortData;
+  /** Sizes, outermost first. */
+  readonly dims: readonly number[];
+}
 
 /** A session. */
 export interface Session {

@@ -8,8 +8,8 @@ import { BackendUnavailableError } from "../../core/errors.ts";
 import { Queue } from "../../core/queue.ts";
 import type { DeviceTensor, Tensor, TensorData } from "../../core/tensor.ts";
 import { HostTensor } from "./_host_tensor.ts";
-import { fit, fromPort, type PortTensor, toPort } from "./port_tensor.ts";
-import type { Feeds, Session } from "./session.ts";
+import { fit, fromPort, toPort } from "./port_tensor.ts";
+import type { Feeds, PortTensor, Session } from "./session.ts";
 import type { AnyTensor, Port, Runner, RunOptions } from "../backend.ts";
 
 /** What a session runs, and what a runner does about it. */

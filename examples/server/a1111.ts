@@ -4,7 +4,7 @@
  * @module
  */
 import { Hono } from "hono";
-import type { GeneratedImage } from "../../core/generation.ts";
+import type { GeneratedImage } from "../../pipeline/generation.ts";
 import type { Image } from "../../core/image.ts";
 import { encodeImage, readPictureText } from "../../image/mod.ts";
 import { SAMPLERS } from "../../samplers/mod.ts";

@@ -4,10 +4,10 @@
  * @module
  */
 import type { Image } from "../../core/image.ts";
-import type { GenerateOptions } from "../../core/generate_options.ts";
-import type { GeneratedImage, GenerationStep } from "../../core/generation.ts";
+import type { GenerateOptions } from "../../pipeline/generate_options.ts";
+import type { GeneratedImage, GenerationStep } from "../../pipeline/generation.ts";
 import type { LoraInput } from "../../core/model.ts";
-import type { Pipeline } from "../../core/pipeline.ts";
+import type { Pipeline } from "../../pipeline/pipeline.ts";
 import { Queue } from "../../core/queue.ts";
 
 /** How long the line is. */

@@ -8,7 +8,7 @@
  */
 import { Hono } from "hono";
 import { streamSSE } from "hono/streaming";
-import type { GeneratedImage, GenerationStep, ImageFormat } from "../../core/generation.ts";
+import type { GeneratedImage, GenerationStep, ImageFormat } from "../../pipeline/generation.ts";
 import type { Image } from "../../core/image.ts";
 import { encodeImage, resizeImage } from "../../image/mod.ts";
 import { progressiveDistillation, ufogen } from "../../samplers/mod.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Context } from "hono";
-import type { Pipeline } from "../../core/pipeline.ts";
+import type { Pipeline } from "../../pipeline/pipeline.ts";
 import type { GuardOptions } from "./guard.ts";
 import type { Jobs, Place } from "./jobs.ts";
 import type { Limits } from "./limits.ts";

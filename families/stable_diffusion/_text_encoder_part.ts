@@ -7,7 +7,7 @@ import type { GraphComponent } from "../_component.ts";
 import type { Loading } from "../_graph_model.ts";
 import type { OpenModelOptions } from "../open_options.ts";
 import { clipTextEncoder } from "../../parts/text_encoder.ts";
-import { insertVectors, invertedTokenizer, tableRows } from "../../parts/textual_inversion.ts";
+import { insertVectors, inversionsOf, invertedTokenizer, tableRows } from "../../parts/textual_inversion.ts";
 import { textEncoderWeights, TOKEN_TABLE } from "../../parts/_weight_names.ts";
 
 /** Puts it together; the network is loaded when it is first needed. */
@@ -17,7 +17,7 @@ export function textEncoderPart(
   { inversions = [] }: OpenModelOptions,
   { load, adapt, loras }: Loading,
 ): LazyPart<TextEncoder> {
-  const { tokenizer, vectors } = invertedTokenizer(files, inversions);
+  const { tokenizer, vectors } = invertedTokenizer(files, inversionsOf(inversions, 1, 0));
   const read = readClipTextConfig(textEncoder.config);
   const config = { ...read, vocabSize: tableRows(read.vocabSize, vectors) };
   const { ported = (graph) => graph } = loras;

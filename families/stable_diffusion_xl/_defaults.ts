@@ -1,6 +1,7 @@
 /** What suits Stable Diffusion XL where neither files nor caller say otherwise. */
 import type { Json } from "../../core/json.ts";
 import type { Model } from "../../core/model.ts";
+import type { TokenizerFiles } from "../../tokenizer/files.ts";
 import type { Components } from "../components.ts";
 
 /** What every model of the family has. */
@@ -22,6 +23,26 @@ export const XL_SCHEDULER: Json = {
   timestep_spacing: "leading",
   use_karras_sigmas: false,
 };
+
+/** Its VAE's `scaling_factor`. */
+export const XL_SCALING_FACTOR = 0.13025;
+
+/**
+ * The files of both tokenizers.
+ *
+ * @throws {TypeError} If there are none.
+ */
+export async function xlTokenizers(files: Components): Promise<[TokenizerFiles, TokenizerFiles]> {
+  return [await files.tokenizer("tokenizer"), padded(await files.tokenizer("tokenizer_2"))];
+}
+
+/** OpenCLIP pads with "!", which files that were made for another text encoder do not say. */
+function padded(files: TokenizerFiles): TokenizerFiles {
+  const said = files["special_tokens_map.json"] ?? files["tokenizer_config.json"];
+  return said !== undefined
+    ? files
+    : { ...files, "special_tokens_map.json": JSON.stringify({ pad_token: "!" }) };
+}
 
 /** Whether no negative prompt stands for zeros: what the model says, else yes, as diffusers reads single files. */
 export function zerosRule({ index }: Components): boolean {

@@ -11,9 +11,17 @@ import { fixedSize, portsOf } from "../_ports.ts";
 
 const part = "the UNet";
 
+/** What is known of a network beside its configuration. */
+export interface OnnxUnetOptions {
+  /** Picture pixels per latent pixel. */
+  readonly scale: number;
+  /** What it is told beside the text's states, by the names of its inputs. */
+  readonly told: readonly string[];
+}
+
 /** Puts a network behind the contract. */
-export function onnxUnet(runner: Runner, sizes: UnetSizes, scale: number): Unet {
-  const { sample } = unetPorts(runner);
+export function onnxUnet(runner: Runner, sizes: UnetSizes, { scale, told }: OnnxUnetOptions): Unet {
+  const { sample } = unetPorts(runner, told);
   const network = new FixedRunner(withOneTimestep(runner), { part, main: sample, scale });
   const output = runner.outputs[0]!.name;
   return {
@@ -27,6 +35,7 @@ export function onnxUnet(runner: Runner, sizes: UnetSizes, scale: number): Unet 
       const { timeCondProjDim } = sizes;
       const bound = {
         encoder_hidden_states: hidden,
+        ...Object.fromEntries(told.map((name) => [name, entry(conditioning, name, part)])),
         ...timeCondProjDim !== undefined && {
           timestep_cond: guidanceFeatures(guidanceScale, rows, timeCondProjDim),
         },
@@ -75,8 +84,8 @@ function explain(error: unknown, { shape }: Tensor, scale: number): unknown {
 }
 
 /** What a model says of itself, where its folder has no `config.json`. */
-export function readUnetPorts(runner: Runner): UnetSizes {
-  const { sample, encoder_hidden_states: states } = unetPorts(runner);
+export function readUnetPorts(runner: Runner, told: readonly string[]): UnetSizes {
+  const { sample, encoder_hidden_states: states } = unetPorts(runner, told);
   const inChannels = fixedSize(sample, 1) ?? 4;
   const inpainting = 9;
   const condition = runner.inputs.find(({ name }) => name === "timestep_cond");
@@ -90,9 +99,13 @@ export function readUnetPorts(runner: Runner): UnetSizes {
   };
 }
 
-function unetPorts(runner: Runner): Record<"sample" | "encoder_hidden_states", Port> {
+function unetPorts(
+  runner: Runner,
+  told: readonly string[],
+): Record<"sample" | "encoder_hidden_states", Port> {
   const optional = (name: string) => name === "timestep" || name === "timestep_cond";
-  return portsOf(runner, { part, inputs: { sample: 4, encoder_hidden_states: 3 }, optional });
+  const more = Object.fromEntries(told.map((name) => [name, 2]));
+  return portsOf(runner, { part, inputs: { sample: 4, encoder_hidden_states: 3, ...more }, optional });
 }
 
 /** Takes a timestep for each row, which are all the same, and gives the model as many as it wants. */

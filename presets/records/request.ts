@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { ControlInput } from "../../core/generate_options.ts";
+import type { ControlInput } from "../../pipeline/generate_options.ts";
 import type { LoraInput } from "../../core/model.ts";
 import type { PromptSyntax } from "../../core/parts.ts";
 import type { RandomSource } from "../../core/noise.ts";

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { BASE, type Model } from "../../core/model.ts";
 import type { Unet } from "../../core/parts.ts";
 import { type Latent, type Tensor, tensor } from "../../core/tensor.ts";
-import { torchNoise } from "../../core/torch_noise.ts";
+import { torchNoise } from "../../noise/torch_noise.ts";
 import { openModelFolder } from "../../presets/open_model.ts";
 import { localFolder } from "../../weights/model_folder.ts";
 import { tokenizerFiles } from "./_reference.ts";

@@ -2,9 +2,9 @@
  * Whole generations through the pipeline: Core ML's parts against the same arithmetic in TypeScript.
  */
 import assert from "node:assert/strict";
-import type { GenerateOptions } from "../../core/generate_options.ts";
-import type { Generation } from "../../core/generation.ts";
-import { Pipeline } from "../../core/pipeline.ts";
+import type { GenerateOptions } from "../../pipeline/generate_options.ts";
+import type { Generation } from "../../pipeline/generation.ts";
+import { Pipeline } from "../../pipeline/pipeline.ts";
 import { tensor } from "../../core/tensor.ts";
 import { openModelFolder } from "../../presets/open_model.ts";
 import { localFolder } from "../../weights/model_folder.ts";

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { BASE } from "../../core/model.ts";
 import { tensor } from "../../core/tensor.ts";
-import { torchNoise } from "../../core/torch_noise.ts";
+import { torchNoise } from "../../noise/torch_noise.ts";
 import { assertClose, basic, latents, modelTest, picture, unetOf, withModel } from "./_apple_models.ts";
 import { chunkedUnet, half, unet, vaeDecoder, vaeEncoder } from "./_arithmetic.ts";
 import { hiddenOf } from "./_reference.ts";

@@ -12,7 +12,7 @@
 import assert from "node:assert/strict";
 import { coreml, type CoreMLOptions } from "../../backends/coreml.ts";
 import type { Image } from "../../core/image.ts";
-import { Pipeline } from "../../core/pipeline.ts";
+import { Pipeline } from "../../pipeline/pipeline.ts";
 import { openModelFolder } from "../../presets/open_model.ts";
 import { localFolder } from "../../weights/model_folder.ts";
 import { ddim } from "../../samplers/ddim.ts";

@@ -5,7 +5,7 @@ import { mergeLora, readLora } from "../../adapters/mod.ts";
 import { LazyPart } from "../../core/lazy_part.ts";
 import type { Model } from "../../core/model.ts";
 import type { TextEncoder, Vae } from "../../core/parts.ts";
-import { Pipeline } from "../../core/pipeline.ts";
+import { Pipeline } from "../../pipeline/pipeline.ts";
 import { encodeWeighted } from "../../parts/_weighted_prompts.ts";
 import { promptParts } from "../../tokenizer/prompt_parts.ts";
 import { promptSteps } from "../../tokenizer/prompt_schedule.ts";
