@@ -8,8 +8,10 @@
 export async function devServerFile(file: string): Promise<{ readonly wasm: string } | undefined> {
   const [modules] = import.meta.url.match(/^https?:.*\/node_modules\//) ?? [];
   if (modules === undefined) return undefined;
-  const wasm = `${modules}onnxruntime-web/dist/${file}`;
-  const response = await fetch(wasm, { method: "HEAD" }).catch(() => undefined);
-  const found = response?.ok === true && response.headers.get("content-type") === "application/wasm";
-  return found ? { wasm } : undefined;
+  for (const folder of ["onnxruntime-web", "@mobile-diffusion/sdk/node_modules/onnxruntime-web"]) {
+    const wasm = `${modules}${folder}/dist/${file}`;
+    const response = await fetch(wasm, { method: "HEAD" }).catch(() => undefined);
+    if (response?.ok && response.headers.get("content-type") === "application/wasm") return { wasm };
+  }
+  return undefined;
 }

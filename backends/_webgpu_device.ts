@@ -85,7 +85,7 @@ async function request(options: DeviceSourceOptions): Promise<LiveDevice> {
 async function requestAdapter(
   { powerPreference, software = true }: DeviceSourceOptions,
 ): Promise<GPUAdapter> {
-  const { gpu } = globalThis.navigator as { gpu?: GPU };
+  const { gpu } = (globalThis.navigator ?? {}) as { gpu?: GPU }; // a server that renders pages has neither
   if (gpu === undefined) throw unavailable("this platform has no WebGPU");
   const adapter = await gpu.requestAdapter(powerPreference === undefined ? {} : { powerPreference });
   if (adapter === null) throw unavailable("there is no GPU, or its driver is not supported");

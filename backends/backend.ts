@@ -15,6 +15,8 @@ export interface Backend {
   readonly name: string;
   /** The precisions that it has for graphs; it refuses others. A backend that says none is asked by loading. */
   readonly precisions?: readonly (Precision | PrecisionName)[];
+  /** How much memory a program may take in all, in bytes, where there is a limit that is known. */
+  readonly memory?: number;
   /**
    * Loads a program with its weights, ready to run.
    *

@@ -51,6 +51,23 @@ export function estimateMemory(
   };
 }
 
+/** What the runtime itself takes, in bytes. */
+const RUNTIME = 2 ** 27;
+
+/**
+ * Whether a graph fits into a limit at these sizes, the runtime itself counted with 128 MiB.
+ *
+ * @param limit What there is, in bytes.
+ */
+export function fitsMemory(
+  graph: Graph,
+  dtype: Precision | PrecisionName,
+  { limit, sizes }: { readonly limit: number; readonly sizes: Readonly<Record<string, number>> },
+): boolean {
+  const { weights, activations } = estimateMemory(graph, dtype, sizes);
+  return weights + activations + RUNTIME <= limit;
+}
+
 /** Options of {@linkcode checkMemory}. */
 export interface CheckMemoryOptions {
   /** The backend's name, for the error. */
@@ -74,7 +91,7 @@ export function checkMemory(
 ): void {
   const total = (dtype: Precision | PrecisionName) => {
     const { weights, activations } = estimateMemory(graph, dtype, sizes);
-    return weights + (activations === 0 ? 2 ** 30 : activations) + 2 ** 27;
+    return weights + (activations === 0 ? 2 ** 30 : activations) + RUNTIME;
   };
   if (total(dtype) <= limit) return;
   const gigabytes = (bytes: number) => `${(bytes / 2 ** 30).toFixed(1)} GiB`;

@@ -79,7 +79,8 @@ export function wasm({ threads, worker = true, assets, onWarning }: WasmOptions 
   };
 }
 
-const claim = { name: "wasm", precisions: graphPrecisions } as const;
+/** Its heap has 32-bit addresses. */
+const claim = { name: "wasm", precisions: graphPrecisions, memory: 2 ** 32 } as const;
 
 const consequences = "nothing else happens during a run, and a signal is seen after it";
 
@@ -109,7 +110,7 @@ async function write(source: PartSource, options: LoadOptions): Promise<Program>
   switch (source.kind) {
     case "graph": {
       const bound = bindGraph(source, options, claim);
-      checkMemory(bound.graph, bound.precision, { backend: "wasm", limit: 2 ** 32, sizes: dimensions });
+      checkMemory(bound.graph, bound.precision, { backend: "wasm", limit: claim.memory, sizes: dimensions });
       return memoryProgram(bound, support, dimensions);
     }
     case "onnx":

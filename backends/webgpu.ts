@@ -24,12 +24,22 @@ import { refuseCausalAttention, usesFloat16, wrongConvolutions } from "./_webgpu
 import { openWebGpuSession } from "./_webgpu_session.ts";
 import type { Backend, LoadOptions, PartSource } from "./backend.ts";
 
+/** A `GPUDevice`, by what tells it apart: not every TypeScript project has the types of WebGPU. */
+export interface WebGpuDevice {
+  /** What it can do beyond the standard. */
+  readonly features: { has(name: string): boolean };
+  /** When it was lost, and why. */
+  readonly lost: Promise<{ readonly message: string }>;
+  /** Makes memory on it. */
+  createBuffer(descriptor: { readonly size: number; readonly usage: number }): unknown;
+}
+
 /** Options of {@linkcode webgpu}. */
 export interface WebGpuOptions {
   /** A device of one's own, as when a page draws with it too; a fresh one takes its place if it is lost. */
-  readonly device?: GPUDevice;
+  readonly device?: WebGpuDevice;
   /** Which GPU to ask for where there are two. */
-  readonly powerPreference?: GPUPowerPreference;
+  readonly powerPreference?: "low-power" | "high-performance";
   /**
    * Whether a GPU emulated on the CPU counts as one. It is right, but slower than `wasm`.
    * @default {true}
@@ -49,8 +59,11 @@ export interface WebGpuOptions {
  * console.log(webgpu({ powerPreference: "high-performance" }).name); // "webgpu"
  * ```
  */
-export function webgpu({ assets, ...options }: WebGpuOptions = {}): Backend {
-  const devices = new DeviceSource(options);
+export function webgpu({ assets, device, ...options }: WebGpuOptions = {}): Backend {
+  const devices = new DeviceSource({
+    ...options,
+    ...device !== undefined && { device: device as GPUDevice },
+  });
   return {
     ...claim,
     async load(source, load = {}) {

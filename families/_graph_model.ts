@@ -1,6 +1,7 @@
 /** A model whose networks are our graphs, with a UNet and an autoencoder: what does not depend on its text encoders. */
 import { type LoraNetworks, type LoraTarget, type ModelLoras, modelLoras } from "../adapters/mod.ts";
 import type { Runner } from "../backends/backend.ts";
+import { fitsMemory } from "../backends/memory_plan.ts";
 import { precisionOf } from "../backends/precision.ts";
 import type { Json } from "../core/json.ts";
 import { LazyPart } from "../core/lazy_part.ts";
@@ -103,6 +104,11 @@ export function graphModel(files: Components, options: OpenModelOptions, family:
         loadEncoder: () => loadHalf(autoencoder.encoder()),
         loadDecoder: () => loadHalf(autoencoder.decoder()),
         tile: options.tile,
+        fits: backend.memory === undefined ? undefined : (half, { width, height }) => {
+          const factor = half === "encoder" ? scale : 1; // an encoder's sizes are the picture's
+          const sizes = { rows: 1, width: width * factor, height: height * factor };
+          return fitsMemory(autoencoder[half](), own, { limit: backend.memory!, sizes });
+        },
       }));
     });
   };

@@ -36,7 +36,7 @@ export interface OpenModelOptions {
   /**
    * Side of the tiles, in picture pixels, in which the VAE works on pictures larger than them: needs less memory and
    * is a little different at the seams, which overlap by a quarter and are blended. A multiple of 32; 512 is usual.
-   * @default {no tiles}
+   * @default {512 where the whole would not fit into a backend's known memory, as the 4 GiB of WASM; else no tiles}
    */
   readonly tile?: number;
   /**

@@ -13,6 +13,7 @@ import {
   type TensorProto,
 } from "./onnx_proto.ts";
 import { lower } from "./_lowering.ts";
+import { toFloat16 } from "../weights/convert.ts";
 
 /** Element types that an initialiser may be stored in. */
 export type StoredType = "float32" | "float16" | "bfloat16" | "float64" | "int8" | "int32" | "int64";
@@ -216,7 +217,7 @@ export class Emitter {
   #floating(data: Float32Array): { dataType: number; rawData: Uint8Array } {
     return this.compute === "float32"
       ? { dataType: onnxTypes.float32, rawData: bytesOf(data) }
-      : { dataType: onnxTypes.float16, rawData: bytesOf(new Float16Array(data)) };
+      : { dataType: onnxTypes.float16, rawData: bytesOf(toFloat16(data)) };
   }
 
   #share(key: string, make: () => TensorProto): string {

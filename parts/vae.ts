@@ -37,6 +37,17 @@ export interface AutoencoderSizes {
   readonly latentStatistics?: LatentStatistics;
 }
 
+/** Sides of a latent. */
+export interface LatentSize {
+  /** Latent pixels across. */
+  readonly width: number;
+  /** Latent pixels down. */
+  readonly height: number;
+}
+
+/** Side of tiles that are taken for want of memory, in picture pixels. */
+const USUAL_TILE = 512;
+
 /** What a {@linkcode Vae} of ours is made of. */
 export interface AutoencoderVaeOptions extends AutoencoderSizes {
   /**
@@ -46,8 +57,10 @@ export interface AutoencoderVaeOptions extends AutoencoderSizes {
   readonly loadEncoder?: (() => Promise<Runner>) | undefined;
   /** Loads the decoder: one input, the latent; one output, pixels. */
   readonly loadDecoder: () => Promise<Runner>;
-  /** Side of the tiles in picture pixels, a multiple of 4 latent pixels. @default {no tiles} */
+  /** Side of the tiles in picture pixels, a multiple of 4 latent pixels. @default {no tiles, or 512 where it does not fit} */
   readonly tile?: number | undefined;
+  /** Whether a half fits into memory for a latent of this size. @default {it does} */
+  readonly fits?: ((half: "encoder" | "decoder", latent: LatentSize) => boolean) | undefined;
 }
 
 /**
@@ -56,10 +69,12 @@ export interface AutoencoderVaeOptions extends AutoencoderSizes {
  * @throws {RangeError} If `tile` is not a multiple of 4 latent pixels.
  */
 export function autoencoderVae(options: AutoencoderVaeOptions): Vae {
-  const { latentChannels, scale, loadEncoder, loadDecoder, tile = Infinity } = options;
-  if (tile !== Infinity && (tile <= 0 || tile % (4 * scale) !== 0)) {
+  const { latentChannels, scale, loadEncoder, loadDecoder, tile, fits } = options;
+  if (tile !== undefined && (tile <= 0 || tile % (4 * scale) !== 0)) {
     throw new RangeError(`Cannot decode in tiles of ${tile} pixels: expected a multiple of ${4 * scale}.`);
   }
+  const tileOf = (half: "encoder" | "decoder", latent: LatentSize) =>
+    tile ?? (fits?.(half, latent) === false ? USUAL_TILE : Infinity);
   const encoder = loadEncoder && new LazyPart(async (owned) => owned.use(await loadEncoder()));
   const decoder = new LazyPart(async (owned) => owned.use(await loadDecoder()));
   return {
@@ -69,7 +84,9 @@ export function autoencoderVae(options: AutoencoderVaeOptions): Vae {
         throw new UnsupportedModelError("Cannot encode a picture: the model has no VAE encoder.");
       }
       const runner = await encoder.get();
-      const output = await tiled(pixels, { tile, ratio: 1 / scale }, (piece) => runOnly(runner, piece));
+      const [height, width] = pixels.shape.slice(2) as [number, number];
+      const side = tileOf("encoder", { width: width / scale, height: height / scale });
+      const output = await tiled(pixels, { tile: side, ratio: 1 / scale }, (piece) => runOnly(runner, piece));
       const latent = output.shape[1] === 2 * latentChannels
         ? sampleMoments(output, noise, samples)
         : repeat(output, noise === undefined ? 1 : samples);
@@ -78,7 +95,9 @@ export function autoencoderVae(options: AutoencoderVaeOptions): Vae {
     async decode(given) {
       const runner = await decoder.get();
       const latent = channelwise(given, options, (value, { factor, mean }) => value / factor + mean);
-      return await tiled(latent, { tile: tile / scale, ratio: scale }, (piece) => runOnly(runner, piece));
+      const [height, width] = given.shape.slice(2) as [number, number];
+      const side = tileOf("decoder", { width, height }) / scale;
+      return await tiled(latent, { tile: side, ratio: scale }, (piece) => runOnly(runner, piece));
     },
     async [Symbol.asyncDispose]() {
       await encoder?.release();

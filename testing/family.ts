@@ -5,7 +5,7 @@
  *
  * @module
  */
-import type { Backend, Runner } from "../backends/backend.ts";
+import type { Backend, PartSource, Runner } from "../backends/backend.ts";
 import type { GenerateOptions } from "../pipeline/generate_options.ts";
 import { classifierFree } from "../core/guidance.ts";
 import type { Model } from "../core/model.ts";
@@ -101,6 +101,7 @@ async function rows(suite: FamilySuiteOptions, folder: ModelFolder): Promise<voi
     );
   } finally {
     await model.textEncoder.release();
+    for (const { part } of model.unets.values()) await part.release(); // some layouts load one for its shapes
   }
 }
 
@@ -144,7 +145,8 @@ function counted(inner: Backend): { backend: Backend; loads: string[]; alive: ()
     ...inner,
     async load(source, options): Promise<Runner> {
       const runner = await inner.load(source, options);
-      if (source.kind === "graph") loads.push(source.graph.name);
+      const name = nameOf(source);
+      if (name !== undefined) loads.push(name);
       alive++;
       let freed = false;
       return {
@@ -160,4 +162,11 @@ function counted(inner: Backend): { backend: Backend; loads: string[]; alive: ()
     },
   };
   return { backend, loads, alive: () => alive };
+}
+
+/** What tells a program from others; one that was made in memory says nothing. */
+function nameOf(source: PartSource): string | undefined {
+  if (source.kind === "graph") return source.graph.name;
+  if (source.kind === "coreml") return source.path;
+  return typeof source.model === "string" ? source.model : undefined;
 }

@@ -25,6 +25,7 @@ import type { Components } from "../components.ts";
 import type { OpenModelOptions } from "../open_options.ts";
 import { graphClip } from "./_clip_graph.ts";
 import { XL_DEFAULTS, XL_SCHEDULER, xlTokenizers, zerosRule } from "./_defaults.ts";
+import { KeptStates } from "./_kept_states.ts";
 import { refuseRefiner, SIZES } from "./_refiner.ts";
 import { type ClipEncoder, xlTextEncoder } from "./_text_encoder.ts";
 
@@ -52,6 +53,7 @@ export async function openGraphModel(files: Components, options: OpenModelOption
   ) as [InvertedTokenizer, InvertedTokenizer];
   /** With all layers: LoRAs have those too that are left out. */
   const write = ({ config, projection }: XlText) => clipText(config, { projection });
+  const kept = new KeptStates();
   const model = graphModel(files, options, {
     textNetworks: { textEncoder: write(first), textEncoder2: write(second) },
     textEncoder: (loading, unet) =>
@@ -73,8 +75,8 @@ export async function openGraphModel(files: Components, options: OpenModelOption
           });
         };
         return owned.use(xlTextEncoder({
-          first: await open(first, 0),
-          second: await open(second, 1),
+          first: kept.of(await open(first, 0), 0),
+          second: kept.of(await open(second, 1), 1),
           zeros: zerosRule(files),
           tell: (pooled, ids) => ({ added_features: addedFeatures(unet, { pooled, ids }) }),
         }));
@@ -92,7 +94,7 @@ export async function openGraphModel(files: Components, options: OpenModelOption
     wideVae: ({ _class_name: kind = "AutoencoderKL", force_upcast: upcast = true }) =>
       kind === "AutoencoderKL" && upcast === true,
   });
-  return { latentToRgb: SDXL_LATENT_TO_RGB, ...model, ...XL_DEFAULTS };
+  return kept.forgetting({ latentToRgb: SDXL_LATENT_TO_RGB, ...model, ...XL_DEFAULTS });
 }
 
 function textOf(files: Components, role: "text_encoder" | "text_encoder_2"): XlText {

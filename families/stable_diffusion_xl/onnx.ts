@@ -18,6 +18,7 @@ import { onnxModel } from "../_onnx_model.ts";
 import type { Components } from "../components.ts";
 import type { OpenModelOptions } from "../open_options.ts";
 import { XL_DEFAULTS, XL_SCALING_FACTOR, XL_SCHEDULER, xlTokenizers, zerosRule } from "./_defaults.ts";
+import { KeptStates } from "./_kept_states.ts";
 import { refuseRefiner } from "./_refiner.ts";
 import { type ClipEncoder, xlTextEncoder } from "./_text_encoder.ts";
 
@@ -34,11 +35,12 @@ export async function openOnnxModel(files: Components, options: OpenModelOptions
     Tokenizer,
     Tokenizer,
   ];
+  const kept = new KeptStates();
   const model = await onnxModel(files, options, {
     textEncoder: (load) =>
       xlTextEncoder({
-        first: onnxClip("the first text encoder", first, () => load("text_encoder")),
-        second: onnxClip("the second text encoder", second, () => load("text_encoder_2")),
+        first: kept.of(onnxClip("the first text encoder", first, () => load("text_encoder")), 0),
+        second: kept.of(onnxClip("the second text encoder", second, () => load("text_encoder_2")), 1),
         zeros: zerosRule(files),
         tell: (pooled, ids) => ({
           text_embeds: pooled,
@@ -49,7 +51,7 @@ export async function openOnnxModel(files: Components, options: OpenModelOptions
     scalingFactor: XL_SCALING_FACTOR,
     scheduler: XL_SCHEDULER,
   });
-  return { latentToRgb: SDXL_LATENT_TO_RGB, ...model, ...XL_DEFAULTS };
+  return kept.forgetting({ latentToRgb: SDXL_LATENT_TO_RGB, ...model, ...XL_DEFAULTS });
 }
 
 /** Somebody's text encoder, which gives the states of all its layers, the embeddings' first. */

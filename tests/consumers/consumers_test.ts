@@ -1,0 +1,251 @@
+/**
+ * The packed forms where people import them: each makes the embedded model's picture. One case a kind; with `LONG=1`
+ * every version and mode.
+ */
+import assert from "node:assert/strict";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import process from "node:process";
+import { gzipSync } from "node:zlib";
+import { wasm } from "../../backends/wasm.ts";
+import { createPipeline } from "../../presets/create_pipeline.ts";
+import { ufogen } from "../../samplers/mod.ts";
+import { launchChromium, withoutChromium } from "../_chromium.ts";
+import { type Form, Scratch } from "./_scratch.ts";
+import { ask, type Said, serveFolder } from "./_site.ts";
+
+const long = process.env.LONG === "1";
+const { ignore, reason } = withoutChromium();
+
+Deno.test(`the packed forms make the picture where people import them${reason}`, async (t) => {
+  using scratch = await Scratch.make(long);
+  const expected = await picture();
+  const same = (said: Said, warned = 0) => {
+    assert.equal(said.error, undefined);
+    const actual = Uint8Array.from(atob(said.colours!), (letter) => letter.charCodeAt(0));
+    assert.equal(actual.length, expected.length);
+    const off = expected.reduce((worst, value, i) => Math.max(worst, Math.abs(value - actual[i]!)), 0);
+    assert.ok(off <= 2, `${off} of 255 off`);
+    assert.equal(said.warnings.length, warned, said.warnings.join());
+  };
+
+  for (
+    const { name, form, command, backend, warned } of programs.filter((program) => long || program.short)
+  ) {
+    await t.step(`${name}, ${form} form, ${backend}`, () => {
+      const [program, ...args] = command;
+      const out = scratch.run(program!, [...args, "run.js", backend], form);
+      same(JSON.parse(out.slice(out.indexOf("{"))), warned);
+    });
+  }
+
+  for (const form of ["npm", "jsr"] as const) {
+    for (
+      const options of [["--moduleResolution", "nodenext", "--module", "nodenext"], [
+        "--moduleResolution",
+        "bundler",
+        "--module",
+        "esnext",
+      ]]
+    ) {
+      await t.step(`types of the ${form} form under ${options[1]}`, () => {
+        const lib = form === "npm" ? "es2023,dom" : "es2023,dom,esnext.disposable";
+        const strict = ["--noEmit", "--strict", "--exactOptionalPropertyTypes", "--skipLibCheck", "false"];
+        const args = ["tsc", ...strict, ...options, "--target", "es2022", "--lib", lib, "types.ts"];
+        scratch.run("npx", args, form);
+      });
+    }
+  }
+
+  await t.step("the command of the npm form, on Node 22", () => {
+    const bin = "node_modules/.bin/mobile-diffusion";
+    const help = scratch.run("npx", ["-y", "--package=node@22", "--", "node", bin, "generate", "--help"]);
+    assert.match(help, /--prompt-syntax/);
+  });
+
+  await t.step("sizes", () => {
+    const bundle = bundleSize(scratch);
+    const installed = scratch.installedSize();
+    process.stdout.write(
+      `    bundle of createPipeline and wasm: ${Math.round(bundle / 1000)} kB gzip; ` +
+        `installed for production: ${Math.round(installed / 1e6)} MB\n`,
+    );
+    assert.ok(bundle <= 250_000, `${bundle} bytes`);
+    assert.ok(installed <= 160e6, `${installed} bytes`);
+  });
+
+  await t.step({
+    name: `browsers${reason}`,
+    ignore,
+    async fn(t) {
+      const browser = await launchChromium();
+      try {
+        for (const { name, form, build, pages } of sites.filter((site) => long || site.short)) {
+          build(scratch, form);
+          for (const { backend, policy, warned } of pages) {
+            await t.step(`${name}, ${form} form, ${backend}, policy "${policy ?? ""}"`, async () => {
+              await using server = serveFolder(join(scratch.folder(form), "dist"), policy);
+              same(await ask(browser, `http://localhost:${server.addr.port}/?backend=${backend}`), warned);
+            });
+          }
+        }
+      } finally {
+        await browser.close();
+      }
+    },
+  });
+});
+
+/** Colours of the picture that this checkout makes. */
+async function picture(): Promise<Uint8Array> {
+  await using pipeline = await createPipeline({ backend: wasm({ worker: false }) });
+  const { images } = await pipeline.generate({ prompt: "a red house", sampler: ufogen(), seed: 7 });
+  return images[0]!.data;
+}
+
+const node = (version: number) => ["npx", "-y", `--package=node@${version}`, "--", "node"];
+const bun = ["npx", "-y", "bun@1.4.5"];
+const deno = [process.execPath, "run", "-A"];
+
+/** Programs outside of browsers. Node has no workers of the web: there wasm runs in place and says so. */
+const programs: readonly {
+  readonly name: string;
+  readonly form: Form;
+  readonly command: readonly string[];
+  readonly backend: "default" | "wasm" | "in place";
+  readonly warned?: number;
+  readonly short?: boolean;
+}[] = [
+  { name: "Node 22", form: "npm", command: node(22), backend: "wasm", warned: 1, short: true },
+  { name: "Node 24", form: "jsr", command: node(24), backend: "default", short: true },
+  { name: "Bun", form: "npm", command: bun, backend: "wasm", short: true },
+  { name: "Deno", form: "jsr", command: deno, backend: "wasm", short: true },
+  { name: "Node 22", form: "npm", command: node(22), backend: "default" },
+  { name: "Node 24", form: "npm", command: node(24), backend: "in place" },
+  { name: "Node 24", form: "jsr", command: node(24), backend: "wasm", warned: 1 },
+  { name: "Bun", form: "jsr", command: bun, backend: "default" },
+  { name: "Deno", form: "npm", command: deno, backend: "default" },
+];
+
+const wasmPolicy = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'";
+
+interface PageCase {
+  readonly backend: "default" | "wasm" | "in place";
+  readonly policy?: string;
+  readonly warned?: number;
+}
+
+/** Built sites. Chromium runs without a GPU here, so the default backend is WASM. */
+const sites: readonly {
+  readonly name: string;
+  readonly form: Form;
+  readonly build: (scratch: Scratch, form: Form) => void;
+  readonly pages: readonly PageCase[];
+  readonly short?: boolean;
+}[] = [
+  {
+    name: "Vite 8",
+    form: "npm",
+    build: (scratch, form) => vite(scratch, form, "vite"),
+    pages: [
+      { backend: "default" },
+      { backend: "wasm", policy: wasmPolicy },
+      { backend: "wasm", policy: `${wasmPolicy}; worker-src 'none'`, warned: 1 },
+    ],
+    short: true,
+  },
+  {
+    name: "esbuild",
+    form: "jsr",
+    build: (scratch, form) => esbuild(scratch, form, ["page.js", worker]),
+    pages: [{ backend: "wasm" }],
+    short: true,
+  },
+  {
+    name: "esbuild without the worker",
+    form: "npm",
+    build: (scratch, form) => esbuild(scratch, form, ["page.js"]),
+    pages: [{ backend: "wasm", warned: 1 }],
+  },
+  {
+    name: "Vite 7",
+    form: "jsr",
+    build: (scratch, form) => vite(scratch, form, "vite7"),
+    pages: [{ backend: "default" }, { backend: "wasm" }, { backend: "in place" }],
+  },
+  { name: "webpack", form: "npm", build: webpack, pages: [{ backend: "default" }, { backend: "wasm" }] },
+];
+
+const worker = "wasm_worker=@mobile-diffusion/sdk/backends/wasm_worker";
+
+function vite(scratch: Scratch, form: Form, name: string): void {
+  scratch.run("node", [`node_modules/${name}/bin/vite.js`, "build", "--emptyOutDir"], form);
+}
+
+function esbuild(scratch: Scratch, form: Form, entries: readonly string[]): void {
+  const options = ["--bundle", "--splitting", "--minify", "--format=esm", "--outdir=dist"];
+  scratch.run("rm", ["-rf", "dist"], form);
+  scratch.run("node_modules/.bin/esbuild", [...entries, ...options], form);
+  const folder = scratch.folder(form);
+  copyFileSync(join(folder, "index.html"), join(folder, "dist/index.html"));
+  copyFileSync(runtimeFile(folder), join(folder, "dist/ort-wasm-simd-threaded.wasm"));
+}
+
+/** The runtime's file, which esbuild leaves where it is. */
+function runtimeFile(folder: string): string {
+  const sdk = createRequire(join(folder, "node_modules/@mobile-diffusion/sdk/mod.js"));
+  return sdk.resolve("onnxruntime-web/ort-wasm-simd-threaded.wasm");
+}
+
+function webpack(scratch: Scratch, form: Form): void {
+  const folder = scratch.folder(form);
+  scratch.run("rm", ["-rf", "dist"], form);
+  writeFileSync(
+    join(folder, "webpack.config.mjs"),
+    `export default { mode: "production", entry: "./page.js", performance: { hints: false },
+      optimization: { minimize: false }, output: { path: ${
+      JSON.stringify(join(folder, "dist"))
+    }, publicPath: "/" } };`,
+  );
+  scratch.run("node_modules/.bin/webpack", [], form);
+  writeFileSync(
+    join(folder, "dist/index.html"),
+    `<!doctype html><div id="out"></div><script type="module" src="./main.js"></script>`,
+  );
+}
+
+/** Bytes of the SDK in a page, with all codecs: minified and gzipped, without ONNX Runtime and the model. */
+function bundleSize(scratch: Scratch): number {
+  const folder = scratch.folder("npm");
+  writeFileSync(
+    join(folder, "small.js"),
+    `import { createPipeline } from "@mobile-diffusion/sdk";
+     import { wasm } from "@mobile-diffusion/sdk/backends/wasm";
+     globalThis.start = () => createPipeline({ backend: wasm() });`,
+  );
+  const options = [
+    "--bundle",
+    "--splitting",
+    "--minify",
+    "--format=esm",
+    "--outdir=small",
+    "--metafile=small.json",
+  ];
+  scratch.run("node_modules/.bin/esbuild", ["small.js", ...options]);
+  const { outputs } = JSON.parse(readFileSync(join(folder, "small.json"), "utf8")) as {
+    outputs: Record<string, { inputs: Record<string, unknown> }>;
+  };
+  const chunks = Object.entries(outputs).map(([path, { inputs }]) => ({
+    inputs: Object.keys(inputs),
+    size: gzipSync(readFileSync(join(folder, path))).length,
+  }));
+  const of = (part: string) => chunks.filter(({ inputs }) => inputs.some((input) => input.includes(part)));
+  const apart = [...of("/assets/mini/"), ...of("/onnxruntime-web/")];
+  assert.ok(of("/assets/mini/").length >= 6);
+  assert.ok(
+    apart.every(({ inputs }) => inputs.length === 1),
+    "the model and the runtime are chunks of their own",
+  );
+  return chunks.filter((chunk) => !apart.includes(chunk)).reduce((sum, { size }) => sum + size, 0);
+}
