@@ -13,6 +13,7 @@ import { memoryWeights } from "../weights/memory.ts";
 import { overrideWeights } from "../weights/override.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
 import type { WeightInfo, Weights } from "../weights/weights.ts";
+import { makeScratchFolder } from "./_scratch_folder.ts";
 import { writeSafetensors } from "../weights/write_safetensors.ts";
 import {
   type BoundGraph,
@@ -51,6 +52,8 @@ export async function mappedProgram(bound: BoundGraph, options: MappedProgramOpt
       dimensions: fixedDimensions(graph, options.dimensions),
       folder: root,
       async *files() {},
+      // A mapped file needs no name; where it cannot be taken (Windows), it is taken at the end.
+      mapped: async () => await scratch?.remove().catch(() => {}),
       release: async () => await scratch?.[Symbol.asyncDispose](),
     };
   } catch (error) {
@@ -80,20 +83,21 @@ function fromRoot(): { root: string; locate: (info: Pick<WeightInfo, "file">) =>
 async function writeScratch(
   tensors: readonly ProgramTensor[],
   parent: string | undefined,
-): Promise<Weights | undefined> {
+): Promise<Weights & { remove(): Promise<void> } | undefined> {
   if (tensors.length === 0) return undefined;
   const weights = overrideWeights(memoryWeights({}), new Map(tensors.map((tensor) => [tensor.name, tensor])));
-  const { mkdtemp, rm } = builtin("node:fs/promises");
-  const { tmpdir } = builtin("node:os");
+  const { chmod, rm } = builtin("node:fs/promises");
   const { join } = builtin("node:path");
-  const folder = await mkdtemp(join(parent ?? tmpdir(), "mobile-diffusion-"));
+  const folder = await makeScratchFolder(parent);
   const remove = () => rm(folder, { recursive: true, force: true });
   try {
     const path = join(folder, "weights.safetensors");
     await writeSafetensors(path, weights);
+    await chmod(path, 0o600);
     const file = await openSafetensors(path);
     return {
       ...file,
+      remove,
       async [Symbol.asyncDispose]() {
         await file[Symbol.asyncDispose]();
         await remove();

@@ -12,6 +12,8 @@ export interface Program {
   files(): AsyncIterable<ExternalFile>;
   /** Folder of the external data that the runtime reads from disk by itself. */
   readonly folder?: string;
+  /** Removes what its session does not need once it is there. */
+  mapped?(): Promise<void>;
   /** Removes what was made for the program; called when its session is gone. */
   release?(): Promise<void>;
 }

@@ -69,11 +69,14 @@ async function load(source: PartSource, options: LoadOptions, settings: NativeOp
   const runtime = await importRuntime();
   const program = await prepare(source, options, settings);
   const { provider = "cpu", threads } = settings;
-  const open = () =>
-    openSession(runtime, program, {
+  const open = async () => {
+    const session = await openSession(runtime, program, {
       executionProviders: [provider],
       ...threads !== undefined && { intraOpNumThreads: threads },
     });
+    await program.mapped?.();
+    return session;
+  };
   return await openRunner({ ...program, queue: queueOf(runtime), open }, options.signal);
 }
 

@@ -39,8 +39,20 @@ Deno.test("native maps half-precision and 8-bit files", async () => {
 Deno.test("native puts computed weights into a scratch file and removes it", async () => {
   await using folder = await temporaryFolder();
   const backend = native({ scratchFolder: folder.path, onWarning: silent });
-  const runner = await backend.load(layer());
-  assert.equal([...Deno.readDirSync(folder.path)].length, 1);
+  const left = `${folder.path}/mobile-diffusion-999999999-abcdef`; // of a process that was killed
+  await Deno.mkdir(left);
+  await Deno.utime(left, 0, 0);
+  const seen: (number | null)[] = [];
+  const { InferenceSession } = await import("onnxruntime-node");
+  const create = InferenceSession.create;
+  InferenceSession.create = ((...given: Parameters<typeof create>) => {
+    const [own] = [...Deno.readDirSync(folder.path)].map(({ name }) => `${folder.path}/${name}`);
+    for (const path of [own!, `${own}/weights.safetensors`]) seen.push(Deno.statSync(path).mode);
+    return create.apply(InferenceSession, given);
+  }) as typeof create;
+  const runner = await backend.load(layer()).finally(() => InferenceSession.create = create);
+  assert.deepEqual(seen.map((mode) => mode! & 0o777), [0o700, 0o600]);
+  assert.deepEqual([...Deno.readDirSync(folder.path)], []); // it is mapped, and needs no name
   assert.deepEqual(await runner.run(layerInput), layerOutput);
   await runner[Symbol.asyncDispose]();
   assert.equal([...Deno.readDirSync(folder.path)].length, 0);

@@ -53,6 +53,7 @@ const unused = [
   "count",
   "batch-size",
   "out",
+  "force",
   "json",
   "lora-folder",
   "control",

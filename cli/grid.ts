@@ -4,14 +4,12 @@
  * @module
  */
 import { randomInt } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import process from "node:process";
 import type { Image } from "../core/image.ts";
 import { encodeImage } from "../image/mod.ts";
 import { SAMPLERS } from "../samplers/registry.ts";
 import { generateOptions } from "./_generate_options.ts";
 import { openPipeline, requestOptions, useLoras, warn, withProgress } from "./_make_pictures.ts";
-import { reasonOf } from "./_reason.ts";
 import { labelledSheet } from "./_sheet.ts";
 import { readLoras } from "./adapters.ts";
 import { printable } from "./printable.ts";
@@ -23,7 +21,7 @@ import {
   parsedArguments,
   UsageError,
 } from "./usage.ts";
-import { checkWritable, formatOf } from "./write_pictures.ts";
+import { checkWritable, formatOf, writeFree } from "./write_pictures.ts";
 
 /** Options that an axis may be, with the values that it has where none are said. */
 const axes: Readonly<Record<string, readonly string[]>> = {
@@ -120,11 +118,10 @@ async function grid(given: ParsedArguments): Promise<void> {
   const named = ({ name, values }: Axis) => values.map((value) => `${name} ${value}`);
   const sheet = labelledSheet({ columns: named(x), rows: y === undefined ? [""] : named(y), pictures });
   const text = format === "png" ? { text: { Grid: JSON.stringify({ prompt: asked, ...common, x, y }) } } : {};
-  await writeFile(out, await encodeImage(sheet, format, text)).catch((cause: unknown) => {
-    throw new UsageError(`Cannot write the picture to "${out}": ${reasonOf(cause)}.`);
-  });
+  const { path } = await writeFree(await encodeImage(sheet, format, text), out, given.flag("force"));
+  if (path !== out) warn(`"${out}" is there already: the sheet is "${path}" (--force overwrites).`);
   if (!given.isGiven("seed")) warn(`seed ${common.seed}`);
-  process.stdout.write(`${printable(out)}\n`);
+  process.stdout.write(`${printable(path)}\n`);
 
   async function pictureOf({ prompt, ...words }: OptionWords): Promise<Image> {
     const options = await requestOptions(parsedArguments(generateOptions, [], words));

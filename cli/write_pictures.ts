@@ -48,16 +48,27 @@ export async function writePictures(
   out: string,
   force: boolean,
 ): Promise<string[]> {
-  const numbered = (number: number) => out.replace(/(\.\w+)$/, `-${number}$1`);
   const paths: string[] = [];
   let number = images.length === 1 ? 0 : 1;
   for (const image of images) {
-    const bytes = await image.encode(formatOf(out));
-    let path: string;
-    do path = number === 0 ? out : numbered(number); while (!await writeWhole(path, bytes, force, ++number));
-    paths.push(path);
+    const written = await writeFree(await image.encode(formatOf(out)), out, force, number);
+    paths.push(written.path);
+    number = written.next;
   }
   return paths;
+}
+
+/** Writes a file under the first name that is free, `out` itself having the number 0, and says which is next. */
+export async function writeFree(
+  bytes: Uint8Array,
+  out: string,
+  force: boolean,
+  first = 0,
+): Promise<{ readonly path: string; readonly next: number }> {
+  for (let number = first;; number++) {
+    const path = number === 0 ? out : out.replace(/(\.\w+)$/, `-${number}$1`);
+    if (await writeWhole(path, bytes, force, number)) return { path, next: number + 1 };
+  }
 }
 
 /**
@@ -65,7 +76,7 @@ export async function writePictures(
  *
  * @returns Whether the name was free, or taken by force.
  */
-async function writeWhole(path: string, bytes: Uint8Array, force: boolean, next: number): Promise<boolean> {
+async function writeWhole(path: string, bytes: Uint8Array, force: boolean, number: number): Promise<boolean> {
   const folder = await mkdtemp(join(dirname(path), ".generate-"));
   const part = join(folder, "picture");
   try {
@@ -75,7 +86,7 @@ async function writeWhole(path: string, bytes: Uint8Array, force: boolean, next:
     return true;
   } catch (cause) {
     const { code } = cause as { code?: string };
-    if (code === "EEXIST" && next < mostTried) return false;
+    if (code === "EEXIST" && number < mostTried) return false;
     if (!force && (code === "EPERM" || code === "ENOTSUP" || code === "ENOSYS")) { // a file system without links
       if (await lstat(path).then(() => true, () => false)) return false;
       await rename(part, path);
