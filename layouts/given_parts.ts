@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { UnsupportedModelError } from "../core/errors.ts";
+import { UnsupportedModelError, WeightsError } from "../core/errors.ts";
 import { vaeBeside } from "../core/model_files.ts";
 import type { Components, Program } from "../families/components.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
-import { inferText } from "../weights/_checkpoint_text.ts";
+import { hasTextAt, inferTextAt } from "../weights/_checkpoint_text.ts";
+import { textNames } from "../weights/checkpoint_map.ts";
 import type { Json } from "../core/json.ts";
 import { localFolder, type ModelFolder, readJson } from "../weights/model_folder.ts";
 import { type NetworkFile, networkFile } from "../weights/network_file.ts";
@@ -161,14 +162,35 @@ async function filePart(
   return { config, program: { kind: "weights", open: async () => (await read()).weights } };
 }
 
-/** A text encoder as transformers names its tensors. */
+/** How a text encoder's file ends the name that tells where it begins. */
+const textMarks = [["clip", "embeddings.token_embedding.weight"], [
+  "openclip",
+  "positional_embedding",
+]] as const;
+
+/** OpenCLIP's encoders, which are wider than CLIP's own, have an exact GELU also under the names of transformers. */
+const widestClip = 768;
+
+/** A text encoder as transformers or OpenCLIP name its tensors, whatever stands before the names. */
 function textFile(weights: Weights, fields: Json): { readonly config: Json; readonly weights: Weights } {
-  const prefix = "cond_stage_model.transformer.";
-  const view = renameWeights(weights, new Map([...weights.names()].map((name) => [prefix + name, name])));
-  const { config } = inferText(
-    view.info(`${prefix}text_model.embeddings.token_embedding.weight`) ? view : weights,
+  const found = textMarks.flatMap(([kind, mark]) =>
+    [...weights.names()].filter((name) => name.endsWith(mark))
+      .map((name) => ({ kind, prefix: name.slice(0, -mark.length) }))
+      .filter((place) => hasTextAt(weights, place))
   );
-  return { config: { ...config, ...fields }, weights };
+  const [place, ...others] = found;
+  if (place === undefined || others.length > 0) {
+    const state = `it has ${found.length} (${found.map(({ prefix }) => JSON.stringify(prefix)).join(", ")})`;
+    throw new WeightsError(
+      `Cannot take a text encoder from the file: ${
+        place === undefined ? "it has none" : state
+      }, expected one under the names ` +
+        "of transformers or OpenCLIP.",
+    );
+  }
+  const { config, layout } = inferTextAt(weights, place, { unused: place.kind === "openclip" ? 1 : 0 });
+  const wide = Number(config["hidden_size"]) > widestClip ? { hidden_act: "gelu" } : {};
+  return { config: { ...config, ...wide, ...fields }, weights: renameWeights(weights, textNames(layout)) };
 }
 
 function together(parts: readonly Weights[]): Weights {

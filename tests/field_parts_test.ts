@@ -121,6 +121,42 @@ Deno.test("UNet, text encoder and tiny VAE in place of a model's own", async (t)
       await Deno.copyFile(`${model}/text_encoder/model.safetensors`, `${folder}/clip_l.safetensors`);
       close(await latents({ textEncoder: `${folder}/clip_l.safetensors` }), own, 1e-6);
     }));
+  await t.step("the same behind other words, as other programs write them", () =>
+    inFolder(async (folder) => {
+      const texts = [
+        "",
+        "text_encoder.",
+        "cond_stage_model.transformer.",
+        "text_encoders.clip_l.transformer.",
+      ];
+      const flat = (name: string) => name.replace(/^text_model\./, "");
+      const cases = [
+        ...[...texts, "clip_l.transformer.", "transformer."].map((word) =>
+          ["text_encoder", "textEncoder", (name: string) => word + name] as const
+        ),
+        ["text_encoder", "textEncoder", flat],
+        ["text_encoder", "textEncoder", (name: string) => `cond_stage_model.transformer.${flat(name)}`],
+        ...["unet.", "model.diffusion_model.", "module."].map((word) =>
+          ["unet", "unet", (name: string) => word + name] as const
+        ),
+        ...["vae.", "first_stage_model."].map((word) =>
+          ["vae", "vae", (name: string) => word + name] as const
+        ),
+      ] as const;
+      for (const [role, option, name] of cases) {
+        await using weights = await openWeights(`${model}/${role}`);
+        const names = new Map([...weights.names()].map((own) => [name(own), own]));
+        const file = `${folder}/part.safetensors`;
+        await Deno.writeFile(file, await encodeSafetensors(renameWeights(weights, names)));
+        close(await latents({ [option]: file }), own, 1e-6);
+      }
+      await Deno.writeFile(`${folder}/whole.safetensors`, checkpoint); // whose text encoder is read
+      assert.equal((await latents({ textEncoder: `${folder}/whole.safetensors` })).length, own.length);
+      await assert.rejects(
+        latents({ textEncoder: `${parts}vae-ft-mse.safetensors` }),
+        /Cannot take a text encoder from the file: it has none, expected one under the names of transformers/,
+      );
+    }));
   await t.step("a tiny VAE, whole and in two files", () =>
     inFolder(async (folder) => {
       const source = path("./reference/models/taesd");

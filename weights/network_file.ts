@@ -55,7 +55,7 @@ type Reader = (weights: Weights) => NetworkFile | undefined;
  * ```
  */
 export function networkFile(weights: Weights, { fields = {}, kinds }: NetworkFileOptions = {}): NetworkFile {
-  const found = readers.map((read) => read(weights)).filter((network) => network !== undefined);
+  const found = networksIn(weights);
   const network = found.find(({ kind }) => kinds?.includes(kind) ?? true);
   if (network !== undefined) return { ...network, config: { ...network.config, ...fields } };
   const names = [...weights.names()];
@@ -66,6 +66,15 @@ export function networkFile(weights: Weights, { fields = {}, kinds }: NetworkFil
   throw new WeightsError(
     `Cannot take a network from the file: ${state}, expected ${(kinds ?? allKinds).join(" or ")}.`,
   );
+}
+
+/** Names may all stand behind one word, as `unet.`, which some programs put there. */
+function networksIn(weights: Weights): readonly NetworkFile[] {
+  const found = readers.map((read) => read(weights)).filter((network) => network !== undefined);
+  const names = [...weights.names()];
+  const [, word] = names[0]?.match(/^([a-z_]+\.)./) ?? [];
+  if (found.length > 0 || word === undefined || !names.every((name) => name.startsWith(word))) return found;
+  return networksIn(renameWeights(weights, new Map(names.map((name) => [name.slice(word.length), name]))));
 }
 
 const allKinds: readonly NetworkFile["kind"][] = [
