@@ -1,7 +1,7 @@
 /** LoRAs of all three networks of Stable Diffusion XL, in five spellings: merged, and swapped hot in one loaded model. */
 import assert from "node:assert/strict";
 import type { Backend } from "../backends/backend.ts";
-import type { Pipeline } from "../core/pipeline.ts";
+import type { Pipeline } from "../pipeline/pipeline.ts";
 import type { LoraInput } from "../core/model.ts";
 import { createPipeline } from "../presets/create_pipeline.ts";
 import { maxAbsDifference, readFixture, readJson } from "./_fixtures.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import type { Backend, Runner } from "../backends/backend.ts";
 import { fitsMemory } from "../backends/memory_plan.ts";
 import { native } from "../backends/native.ts";
-import { TorchGenerator } from "../core/torch_noise.ts";
+import { TorchGenerator } from "../noise/torch_noise.ts";
 import { readAutoencoder } from "../parts/vae.ts";
 import { createPipeline, openModel } from "../presets/create_pipeline.ts";
 import { testPath } from "./_networks.ts";

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import type { CreatePipelineOptions } from "../presets/create_pipeline.ts";
 import { createPipeline, openModel } from "../presets/create_pipeline.ts";
-import { SDXL_LATENT_TO_RGB } from "../core/preview.ts";
+import { SDXL_LATENT_TO_RGB } from "../pipeline/preview.ts";
 import { overrideWeights } from "../weights/override.ts";
 import { localFolder, type ModelFolder } from "../weights/model_folder.ts";
 import { readFloat32 } from "../weights/read_float.ts";

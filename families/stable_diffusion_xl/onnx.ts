@@ -8,7 +8,7 @@ import type { AnyTensor, Runner } from "../../backends/backend.ts";
 import { UnsupportedModelError } from "../../core/errors.ts";
 import { LazyPart } from "../../core/lazy_part.ts";
 import type { Model } from "../../core/model.ts";
-import { SDXL_LATENT_TO_RGB } from "../../core/preview.ts";
+import { SDXL_LATENT_TO_RGB } from "../../pipeline/preview.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import type { Tokenizer } from "../../core/tokenizer.ts";
 import { FixedRunner } from "../../parts/_fixed_runner.ts";
