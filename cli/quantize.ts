@@ -8,6 +8,7 @@ import { dirname, join } from "node:path";
 import process from "node:process";
 import { localFolder } from "../weights/model_folder.ts";
 import { castWeights, openWeights, quantised, writeSafetensors } from "../weights/mod.ts";
+import { reasonOf } from "./_reason.ts";
 import { align } from "./table.ts";
 import { type CommandEntry, type ParsedArguments, UsageError } from "./usage.ts";
 
@@ -67,6 +68,9 @@ export async function quantizeModel(
   }
   const { files } = await localFolder(path);
   const components = new Set<string>();
+  await mkdir(out, { recursive: true }).catch((cause: unknown) => {
+    throw new UsageError(`Cannot write to "${out}": ${reasonOf(cause)}.`);
+  });
   for (const file of files) {
     if (/\.(safetensors|safetensors\.index\.json)$/.test(file)) components.add(dirname(file));
     else if (/\.(json|txt)$/.test(file)) {
