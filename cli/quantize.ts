@@ -5,11 +5,11 @@
  */
 import { copyFile, mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import process from "node:process";
 import { localFolder } from "../weights/model_folder.ts";
 import { castWeights, openWeights, quantised, writeSafetensors } from "../weights/mod.ts";
 import { reasonOf } from "./_reason.ts";
 import { align } from "./table.ts";
+import { writeOut } from "./_streams.ts";
 import { type CommandEntry, type ParsedArguments, UsageError } from "./usage.ts";
 
 /** The command. */
@@ -43,7 +43,7 @@ async function quantize(given: ParsedArguments): Promise<void> {
     `${(before / 1e6).toFixed(1)} MB`,
     `${(after / 1e6).toFixed(1)} MB`,
   ]);
-  process.stdout.write(`${align([["component", "before", "after"], ...rows]).join("\n")}\n`);
+  writeOut(`${align([["component", "before", "after"], ...rows]).join("\n")}\n`);
 }
 
 /** What became of a component's weights, in bytes. */
