@@ -19,6 +19,7 @@ export {
   type BackendName,
   createPipeline,
   type CreatePipelineOptions,
+  type ModelProgress,
   openModel,
 } from "./presets/create_pipeline.ts";
 export { modelOf, type OwnParts } from "./presets/model_of.ts";

@@ -23,14 +23,13 @@ export interface AutoOptions {
 
 /**
  * Tries backends in turn. Only a `BackendUnavailableError` leads to the next one: any other error is the model's or
- * the caller's, and would only be hidden. Those that lack the precision asked for are passed over. The one that loads a program first loads all later ones, so that they can
- * hand each other tensors.
+ * the caller's, and would only be hidden. Those that lack the precision asked for are passed over. The one that loads a
+ * program first loads all later ones, so that they can hand each other tensors.
  *
  * @example
  * ```ts
  * import { auto } from "@mobile-diffusion/sdk/backends";
- * import { hasPrecision, precisionName } from "./precision.ts";
-import { wasm } from "@mobile-diffusion/sdk/backends/wasm";
+ * import { wasm } from "@mobile-diffusion/sdk/backends/wasm";
  *
  * console.log(auto({ order: [wasm()] }).name); // "auto"
  * ```

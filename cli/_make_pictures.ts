@@ -16,6 +16,8 @@ import { backendByName, dtypeByName } from "./choices.ts";
 import { printable } from "./printable.ts";
 import { Progress } from "./progress.ts";
 import { reasonOf } from "./_reason.ts";
+import { untilSignal } from "./_signals.ts";
+import { modelStatus, Status } from "./_status.ts";
 import { type ParsedArguments, UsageError } from "./usage.ts";
 
 /** Opens the model that was asked for, as it was asked for. */
@@ -26,9 +28,11 @@ export async function openPipeline(
   const dtype = given.text("dtype");
   const inversions = await readWords(given);
   const { hub, ...others } = opened;
-  return await createPipeline({
+  const onProgress = modelStatus(new Status());
+  const options: CreatePipelineOptions = {
     ...others,
     hub: { ...hub, ...readHub(given) },
+    onProgress,
     model: given.text("model") ?? "mini",
     backend: backendByName(given.text("backend") ?? "auto"),
     ...dtype !== undefined && { dtype: dtypeByName(dtype) },
@@ -40,7 +44,8 @@ export async function openPipeline(
     ...optional("predictionType", given.text("prediction-type") as PredictionType | undefined),
     ...optional("tile", given.number("tile")),
     ...inversions.length > 0 && { inversions },
-  });
+  };
+  return await untilSignal((signal) => createPipeline({ ...options, signal }));
 }
 
 /** Puts LoRAs in use, and says what of them fits nothing. */
@@ -66,19 +71,12 @@ export function warn(message: string): void {
   process.stderr.write(`${printable(message)}\n`);
 }
 
-/** Shows progress, and turns Ctrl-C into a signal. */
+/** Shows progress, and stops when the system asks for it. */
 export async function withProgress<T>(
   run: (onStep: NonNullable<GenerateOptions["onStep"]>, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const interrupt = new AbortController();
-  const onInterrupt = () => interrupt.abort(new DOMException("Interrupted.", "AbortError"));
-  process.once("SIGINT", onInterrupt);
   using progress = new Progress();
-  try {
-    return await run((step) => progress.step(step), interrupt.signal);
-  } finally {
-    process.off("SIGINT", onInterrupt);
-  }
+  return await untilSignal((signal) => run((step) => progress.step(step), signal));
 }
 
 /** The options of a picture. */

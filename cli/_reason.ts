@@ -3,5 +3,8 @@
 /** `ENOENT: no such file or directory, open 'a.png'` is "no such file or directory". */
 export function reasonOf(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
-  return message.replace(/^[A-Z]+: (.*?)(?:, \w+(?: ['"].*)?)?$/s, "$1").replace(/\.$/, "");
+  return message.replace(/^[A-Z]+: (.*?)(?:, \w+(?: ['"].*)?)?$/s, "$1").replace(
+    / \(os error \d+\)$|\.$/,
+    "",
+  );
 }

@@ -5,7 +5,6 @@
  */
 import { createHash, randomInt } from "node:crypto";
 import { readFile } from "node:fs/promises";
-import process from "node:process";
 import type { ImageFormat } from "../pipeline/generation.ts";
 import type { Pipeline } from "../pipeline/pipeline.ts";
 import { generateOptions } from "./_generate_options.ts";
@@ -15,6 +14,7 @@ import { openPipeline, requestOptions, useLoras, warn, withProgress } from "./_m
 import { readLoras } from "./adapters.ts";
 import { printable } from "./printable.ts";
 import { reasonOf } from "./_reason.ts";
+import { writeOut } from "./_streams.ts";
 import {
   type CommandEntry,
   givenWords,
@@ -191,7 +191,7 @@ function pictureOf(
 }
 
 function tell(done: Done, out: string, json: boolean): void {
-  process.stdout.write(
+  writeOut(
     json ? `${printable(JSON.stringify(done))}\n` : `${printable(`${out}/${done.file}`)}\n`,
   );
 }

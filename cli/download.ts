@@ -3,9 +3,11 @@
  *
  * @module
  */
-import process from "node:process";
 import { resolveModel } from "../hub/mod.ts";
+import { untilSignal } from "./_signals.ts";
+import { downloadStatus, Status } from "./_status.ts";
 import { hubOptions, readHub } from "./_hub_options.ts";
+import { writeOut } from "./_streams.ts";
 import { type CommandEntry, type ParsedArguments, UsageError } from "./usage.ts";
 
 /** The command. */
@@ -32,18 +34,14 @@ async function download(given: ParsedArguments): Promise<void> {
   const [name, ...rest] = given.words;
   if (name === undefined || rest.length > 0) throw new UsageError("Expected one model: download OWNER/NAME.");
   const variant = given.text("variant");
-  let shown = -1;
-  const folder = await resolveModel(name, {
-    ...readHub(given),
-    ...variant !== undefined && { variant },
-    onProgress: ({ file, allReceived, allTotal }) => {
-      const percent = Math.floor(100 * allReceived / allTotal);
-      if (percent > shown) {
-        process.stderr.write(`\r${percent} % of ${(allTotal / 1e6).toFixed(0)} MB: ${file}\x1b[K`);
-      }
-      shown = Math.max(shown, percent);
-    },
-  });
-  if (shown >= 0) process.stderr.write("\n");
-  process.stdout.write(`${folder}\n`);
+  const status = new Status();
+  const folder = await untilSignal((signal) =>
+    resolveModel(name, {
+      ...readHub(given),
+      ...variant !== undefined && { variant },
+      signal,
+      onProgress: downloadStatus(status),
+    })
+  ).finally(() => status.clear());
+  writeOut(`${folder}\n`);
 }

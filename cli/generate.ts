@@ -4,7 +4,6 @@
  * @module
  */
 import { createHash } from "node:crypto";
-import process from "node:process";
 import type { Generation } from "../pipeline/generation.ts";
 import type { CreatePipelineOptions } from "../presets/create_pipeline.ts";
 import type { PictureRequest } from "../presets/records/request.ts";
@@ -22,6 +21,7 @@ import { promptLoras, readControls, readLoras } from "./adapters.ts";
 import { changesSince, NOTES, refuseModelOf, requestOf, warningsOf, wordsOf } from "./from_picture.ts";
 import { printable } from "./printable.ts";
 import { checkWritable, formatOf, writePictures } from "./write_pictures.ts";
+import { writeOut } from "./_streams.ts";
 import { type CommandEntry, type ParsedArguments, UsageError } from "./usage.ts";
 
 /** The command. */
@@ -84,7 +84,7 @@ async function generate(typed: ParsedArguments): Promise<void> {
   if (generation.images.length === 1 && paths[0] !== out) {
     warn(`"${out}" is there already: the picture is "${paths[0]}" (--force overwrites).`);
   }
-  process.stdout.write(
+  writeOut(
     given.flag("json")
       ? `${printable(JSON.stringify(report(generation, paths)))}\n`
       : `${paths.map(printable).join("\n")}\n`,

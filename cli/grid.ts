@@ -4,13 +4,13 @@
  * @module
  */
 import { randomInt } from "node:crypto";
-import process from "node:process";
 import type { Image } from "../core/image.ts";
 import { encodeImage } from "../image/mod.ts";
 import { SAMPLERS } from "../samplers/registry.ts";
 import { generateOptions } from "./_generate_options.ts";
 import { openPipeline, requestOptions, useLoras, warn, withProgress } from "./_make_pictures.ts";
 import { labelledSheet } from "./_sheet.ts";
+import { writeOut } from "./_streams.ts";
 import { readLoras } from "./adapters.ts";
 import { printable } from "./printable.ts";
 import {
@@ -121,7 +121,7 @@ async function grid(given: ParsedArguments): Promise<void> {
   const { path } = await writeFree(await encodeImage(sheet, format, text), out, given.flag("force"));
   if (path !== out) warn(`"${out}" is there already: the sheet is "${path}" (--force overwrites).`);
   if (!given.isGiven("seed")) warn(`seed ${common.seed}`);
-  process.stdout.write(`${printable(path)}\n`);
+  writeOut(`${printable(path)}\n`);
 
   async function pictureOf({ prompt, ...words }: OptionWords): Promise<Image> {
     const options = await requestOptions(parsedArguments(generateOptions, [], words));

@@ -4,7 +4,6 @@
  * @module
  */
 import { readFile, stat } from "node:fs/promises";
-import process from "node:process";
 import { resolveModel, type ResolveModelOptions } from "../hub/mod.ts";
 import { mini } from "../presets/mini.ts";
 import { readPictureRequest } from "../presets/records/read_picture_request.ts";
@@ -16,6 +15,7 @@ import { hubOptions, readHub } from "./_hub_options.ts";
 import { printable } from "./printable.ts";
 import { align } from "./table.ts";
 import { reasonOf } from "./_reason.ts";
+import { writeOut } from "./_streams.ts";
 import { type CommandEntry, type ParsedArguments, UsageError } from "./usage.ts";
 
 /** The command. */
@@ -40,7 +40,7 @@ async function inspect(given: ParsedArguments): Promise<void> {
   const asJson = given.flag("json");
   if (/\.(?:png|jpe?g|webp)$/i.test(path)) return await inspectPicture(path, asJson);
   const reports = await inspectModel(path, given.text("variant"), readHub(given));
-  if (asJson) return void process.stdout.write(`${printable(JSON.stringify(reports))}\n`);
+  if (asJson) return void writeOut(`${printable(JSON.stringify(reports))}\n`);
   const rows = reports.map(({ component, kind, dtypes, tensors, parameters, bytes }) =>
     [
       component,
@@ -56,7 +56,7 @@ async function inspect(given: ParsedArguments): Promise<void> {
     kinds.includes(weights.replaceAll("-", "_")) || kinds.length > 0 && !needed.has(weights)
   );
   const samplers = fitting.length === 0 ? "" : `samplers: ${fitting.map(({ name }) => name).join(", ")}\n`;
-  process.stdout.write(`${align(rows).join("\n")}\n${samplers}`);
+  writeOut(`${align(rows).join("\n")}\n${samplers}`);
 }
 
 /** Weights that a sampler cannot do without. */
@@ -69,7 +69,7 @@ async function inspectPicture(path: string, asJson: boolean): Promise<void> {
   });
   const { writer, model, options, remarks, kept } = await readPictureRequest(bytes);
   if (asJson) {
-    return void process.stdout.write(
+    return void writeOut(
       `${printable(JSON.stringify({ writer, model, options, remarks, kept }))}\n`,
     );
   }
@@ -82,7 +82,7 @@ async function inspectPicture(path: string, asJson: boolean): Promise<void> {
     ...align(rows.map((row) => row.map(printable))),
     ...remarks.map(({ text }) => printable(text)),
   ];
-  process.stdout.write(`${lines.join("\n")}\n`);
+  writeOut(`${lines.join("\n")}\n`);
 }
 
 /**

@@ -18,6 +18,8 @@ import { downloadCommand } from "./download.ts";
 import { generateCommand } from "./generate.ts";
 import { gridCommand } from "./grid.ts";
 import { inspectCommand } from "./inspect.ts";
+import { EndedBySignal } from "./_signals.ts";
+import { watchStreams } from "./_streams.ts";
 import { printable } from "./printable.ts";
 import { quantizeCommand } from "./quantize.ts";
 
@@ -31,14 +33,20 @@ export async function main(args: readonly string[]): Promise<number> {
     downloadCommand,
     quantizeCommand,
   ];
-  try {
-    return await runProgram(commands, VERSION, args);
-  } catch (error) {
+  const streamFailure = watchStreams();
+  const code = await runProgram(commands, VERSION, args).catch((error: unknown) => {
     if (!(error instanceof Error)) throw error;
-    const kind = error.name === "Error" ? "" : `${error.name}: `;
-    process.stderr.write(`${printable(`${kind}${error.message}`)}\n`);
-    return 1;
-  }
+    return say(error);
+  });
+  const failure = streamFailure();
+  return failure === undefined ? code : say(failure);
+}
+
+/** One line, and the exit code. */
+function say(error: Error): number {
+  const kind = error.name === "Error" ? "" : `${error.name}: `;
+  process.stderr.write(`${printable(`${kind}${error.message}`)}\n`);
+  return error instanceof EndedBySignal ? error.exitCode : 1;
 }
 
 if (import.meta.main) process.exit(await main(process.argv.slice(2)));

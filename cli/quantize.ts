@@ -5,10 +5,11 @@
  */
 import { copyFile, mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import process from "node:process";
 import { localFolder } from "../weights/model_folder.ts";
 import { castWeights, openWeights, quantised, writeSafetensors } from "../weights/mod.ts";
+import { reasonOf } from "./_reason.ts";
 import { align } from "./table.ts";
+import { writeOut } from "./_streams.ts";
 import { type CommandEntry, type ParsedArguments, UsageError } from "./usage.ts";
 
 /** The command. */
@@ -42,7 +43,7 @@ async function quantize(given: ParsedArguments): Promise<void> {
     `${(before / 1e6).toFixed(1)} MB`,
     `${(after / 1e6).toFixed(1)} MB`,
   ]);
-  process.stdout.write(`${align([["component", "before", "after"], ...rows]).join("\n")}\n`);
+  writeOut(`${align([["component", "before", "after"], ...rows]).join("\n")}\n`);
 }
 
 /** What became of a component's weights, in bytes. */
@@ -67,6 +68,9 @@ export async function quantizeModel(
   }
   const { files } = await localFolder(path);
   const components = new Set<string>();
+  await mkdir(out, { recursive: true }).catch((cause: unknown) => {
+    throw new UsageError(`Cannot write to "${out}": ${reasonOf(cause)}.`);
+  });
   for (const file of files) {
     if (/\.(safetensors|safetensors\.index\.json)$/.test(file)) components.add(dirname(file));
     else if (/\.(json|txt)$/.test(file)) {

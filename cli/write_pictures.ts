@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { link, lstat, mkdtemp, rename, rm, rmdir, writeFile } from "node:fs/promises";
+import { link, lstat, mkdtemp, rename, rmdir, unlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { GeneratedImage, ImageFormat } from "../pipeline/generation.ts";
 import { reasonOf } from "./_reason.ts";
@@ -94,7 +94,8 @@ async function writeWhole(path: string, bytes: Uint8Array, force: boolean, numbe
     }
     throw new UsageError(`Cannot write the picture to "${path}": ${reasonOf(cause)}.`);
   } finally {
-    await rm(folder, { recursive: true });
+    await unlink(part).catch(() => {}); // a rename has taken it away
+    await rmdir(folder);
   }
 }
 

@@ -16,6 +16,8 @@ export const KEPT: Readonly<
   backend: "own",
   hub: "own",
   keep: "nothing",
+  signal: "nothing",
+  onProgress: "nothing",
   dtype: "json",
   variant: "json",
   vae: "name",

@@ -131,6 +131,8 @@ Deno.test("every option of createPipeline is in the record, or named there as no
     backend: "native",
     hub: { revision: "v1", token: "secret", baseUrl: "https://mirror.example" },
     keep: "phase",
+    signal: AbortSignal.abort(),
+    onProgress: () => {},
     dtype: "int8",
     variant: "fp16",
     vae: "vae_tiny",

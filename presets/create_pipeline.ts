@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { abandonable } from "../core/abandonable.ts";
 import { builtin, hasFiles } from "../core/platform.ts";
 import { auto } from "../backends/auto.ts";
 import { native } from "../backends/native.ts";
@@ -16,12 +17,20 @@ import { Pipeline, type PipelineOptions } from "../pipeline/pipeline.ts";
 import { openModelFolder } from "./open_model.ts";
 import type { OpenFolderOptions } from "./open_model.ts";
 import { localFolder, memoryFolder, type ModelFolder } from "../weights/model_folder.ts";
-import { resolveModel, resolveModelBlobs, type ResolveModelOptions } from "../hub/mod.ts";
+import {
+  type DownloadProgress,
+  resolveModel,
+  resolveModelBlobs,
+  type ResolveModelOptions,
+} from "../hub/mod.ts";
 import { fingerprint } from "./_fingerprint.ts";
 import { KEPT, originOf } from "./_origin.ts";
+import { type ModelProgress, reporting } from "./_reporting.ts";
 import { decodePicture } from "./decode_picture.ts";
 import { encodeGenerated } from "./encode_generated.ts";
 import { mini, MINI_DEFAULTS } from "./mini.ts";
+
+export type { ModelProgress } from "./_reporting.ts";
 
 /** Options of {@linkcode createPipeline}. */
 export interface CreatePipelineOptions
@@ -34,8 +43,12 @@ export interface CreatePipelineOptions
   readonly model?: string | ModelFolder | Model;
   /** What runs the networks, or its name: "auto", "webgpu", "native" or "wasm". @default {auto()} */
   readonly backend?: Backend | BackendName;
-  /** How a model is found on a hub: mirror, token, cache, progress. */
+  /** How a model is found on a hub: mirror, token, cache. */
   readonly hub?: Omit<ResolveModelOptions, "variant">;
+  /** Stops the download and the opening; loads of networks are stopped by the signal of a generation. */
+  readonly signal?: AbortSignal;
+  /** Called as a download advances, and when a network begins to load and is loaded. */
+  readonly onProgress?: (progress: ModelProgress) => void;
 }
 
 /** Backends by their names; Core ML, which wants compiled models, is a value of its own subpath. */
@@ -86,18 +99,30 @@ export async function openModel(
   options: Omit<CreatePipelineOptions, "model" | "keep"> = {},
 ): Promise<Model> {
   if (typeof model !== "string" && "unets" in model) return model;
-  const folder = typeof model === "string" ? await findModel(model, options) : model;
-  const { backend: chosen = "auto", hub: _, ...rest } = options;
-  const backend = typeof chosen === "string" ? backendCalled(chosen) : chosen;
-  const opened = await openModelFolder(folder, { backend, ...rest });
+  const { backend: chosen = "auto", hub: _, signal, onProgress, ...rest } = options;
+  signal?.throwIfAborted();
+  const folder = typeof model === "string" ? await abandonable(findModel(model, options), signal) : model;
+  const named = typeof chosen === "string" ? backendCalled(chosen) : chosen;
+  const backend = onProgress === undefined ? named : reporting(named, onProgress);
+  const opened = await abandonable(openModelFolder(folder, { backend, ...rest }), signal);
   const origin = await originOf(model, options);
   return { ...opened, ...model === "mini" && MINI_DEFAULTS, origin };
 }
 
 /** A folder or file here comes before a name on a hub. */
-async function findModel(name: string, { hub, variant }: CreatePipelineOptions): Promise<ModelFolder> {
+async function findModel(
+  name: string,
+  { hub, variant, signal, onProgress }: CreatePipelineOptions,
+): Promise<ModelFolder> {
   if (name === "mini") return await mini();
-  const options = { ...hub, ...variant !== undefined && { variant } };
+  const options: ResolveModelOptions = {
+    ...signal !== undefined && { signal },
+    ...onProgress !== undefined && {
+      onProgress: (progress: DownloadProgress) => onProgress({ kind: "download", ...progress }),
+    },
+    ...hub,
+    ...variant !== undefined && { variant },
+  };
   const isHubName = /^[\w-][\w.-]*\/[\w.-]+$/.test(name);
   if (!hasFiles()) {
     if (isHubName) return memoryFolder(name, await resolveModelBlobs(name, options));

@@ -140,7 +140,9 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
  * ```ts
  * import { createSchedule, readScheduleConfig } from "@mobile-diffusion/sdk/schedules";
  * const { schedule, sampler } = readScheduleConfig({ _class_name: "PNDMScheduler", skip_prk_steps: true });
- * console.log(sampler.name, createSchedule(schedule).alphasCumprod.length); // pndm 1000
+ * if (schedule.kind !== "flow") {
+ *   console.log(sampler.name, createSchedule(schedule).alphasCumprod.length); // pndm 1000
+ * }
  * ```
  */
 export function readScheduleConfig(json: unknown): SchedulerConfig {

@@ -139,7 +139,7 @@ Deno.test("generate takes LoRAs with scales, and controls with pictures", () =>
   }));
 
 const mistakes: readonly (readonly [readonly string[], RegExp])[] = [
-  [["paint"], /Unknown command "paint": expected one of generate, inspect, download, quantize/],
+  [["paint"], /Unknown command "paint": expected one of generate, batch, grid, inspect, download, quantize/],
   [["generate"], /Expected one prompt in quotes, got 0/],
   [["generate", "a", "b", ...small], /Expected one prompt in quotes, got 2/],
   [["generate", "a", "--modle", "x"], /Unknown option --modle/],

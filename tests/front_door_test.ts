@@ -8,7 +8,17 @@ Deno.test("the front door opens models and pictures; all else has a place of its
     Object.keys(sdk).sort(),
     [
       ...["BackendUnavailableError", "UnsupportedModelError", "WeightsError"],
-      ...["auto", "coreml", "createPipeline", "ddim", "localFolder", "memoryFolder", "native", "openModel"],
+      ...[
+        "auto",
+        "coreml",
+        "createPipeline",
+        "ddim",
+        "localFolder",
+        "memoryFolder",
+        "modelOf",
+        "native",
+        "openModel",
+      ],
       ...["progressiveDistillation", "ufogen", "wasm", "webgpu"],
     ],
   );

@@ -13,7 +13,7 @@ import { createPipeline } from "../../presets/create_pipeline.ts";
 import { ufogen } from "../../samplers/mod.ts";
 import { launchChromium, withoutChromium } from "../_chromium.ts";
 import { type Form, Scratch } from "./_scratch.ts";
-import { ask, type Said, serveFolder } from "./_site.ts";
+import { ask, askExtension, developmentServer, type Said, serveFolder } from "./_site.ts";
 
 const long = process.env.LONG === "1";
 const { ignore, reason } = withoutChromium();
@@ -90,10 +90,29 @@ Deno.test(`the packed forms make the picture where people import them${reason}`,
             });
           }
         }
+        for (const [name, form] of long ? [["vite", "npm"], ["vite7", "jsr"]] as const : []) {
+          await t.step(`${name}'s development server, ${form} form`, async () => {
+            await using server = await developmentServer(scratch.folder(form), name);
+            same(await ask(browser, `${server.url}/?backend=default`), name === "vite7" ? 1 : 0);
+            same(await ask(browser, `${server.url}/?backend=in place`));
+          });
+        }
       } finally {
         await browser.close();
       }
+      if (!long) return;
+      await t.step("an extension's page, Manifest V3, built by Vite 8", async () => {
+        vite(scratch, "npm", "vite");
+        same(await askExtension(join(scratch.folder("npm"), "dist")));
+      });
     },
+  });
+
+  if (!long) return;
+  await t.step("deno bundle", () => {
+    scratch.run(process.execPath, ["bundle", "--platform", "deno", "-o", "bundle.js", "run.js"], "jsr");
+    const out = scratch.run(process.execPath, ["run", "-A", "bundle.js", "wasm"], "jsr");
+    same(JSON.parse(out.slice(out.indexOf("{"))), 1); // no worker is beside the bundle
   });
 });
 
