@@ -3,7 +3,7 @@
  * every version and mode.
  */
 import assert from "node:assert/strict";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import process from "node:process";
@@ -56,6 +56,17 @@ Deno.test(`the packed forms make the picture where people import them${reason}`,
         scratch.run("npx", args, form);
       });
     }
+  }
+
+  for (const { name, form, command } of programs.filter((program) => long || program === programs[0])) {
+    await t.step(`the README's program, ${name}, ${form} form`, () => {
+      const folder = scratch.folder(form);
+      writeFileSync(join(folder, "readme.js"), readmeBlock("program"));
+      rmSync(join(folder, "house.png"), { force: true });
+      const [program, ...args] = command;
+      scratch.run(program!, [...args, "readme.js"], form);
+      assert.ok(readFileSync(join(folder, "house.png")).length > 1000);
+    });
   }
 
   await t.step("the command of the npm form, on Node 22", () => {
@@ -179,6 +190,12 @@ const sites: readonly {
     form: "jsr",
     build: (scratch, form) => esbuild(scratch, form, ["page.js", worker]),
     pages: [{ backend: "wasm" }],
+  },
+  {
+    name: "esbuild as the README has it",
+    form: "npm",
+    build: readmeBundle,
+    pages: [{ backend: "wasm" }],
     short: true,
   },
   {
@@ -209,6 +226,21 @@ function esbuild(scratch: Scratch, form: Form, entries: readonly string[]): void
   const folder = scratch.folder(form);
   copyFileSync(join(folder, "index.html"), join(folder, "dist/index.html"));
   copyFileSync(runtimeFile(folder), join(folder, "dist/ort-wasm-simd-threaded.wasm"));
+}
+
+function readmeBundle(scratch: Scratch, form: Form): void {
+  const folder = scratch.folder(form);
+  scratch.run("rm", ["-rf", "dist"], form);
+  scratch.run("sh", ["-ec", readmeBlock("bundler")], form);
+  copyFileSync(join(folder, "index.html"), join(folder, "dist/index.html"));
+}
+
+/** The block of code that the README marks by this word. */
+function readmeBlock(mark: string): string {
+  const readme = readFileSync(new URL("../../README.md", import.meta.url), "utf8");
+  const [, block] = readme.match(new RegExp(`<!-- ${mark} -->\\n\`\`\`.*\\n([^]*?)\`\`\``)) ?? [];
+  assert.ok(block, `the README has no block "${mark}"`);
+  return block;
 }
 
 /** The runtime's file, which esbuild leaves where it is. */
