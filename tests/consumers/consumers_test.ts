@@ -105,7 +105,8 @@ Deno.test(`the packed forms make the picture where people import them${reason}`,
         for (const [name, form] of long ? [["vite", "npm"], ["vite7", "jsr"]] as const : []) {
           await t.step(`${name}'s development server, ${form} form`, async () => {
             await using server = await developmentServer(scratch.folder(form), name);
-            same(await ask(browser, `${server.url}/?backend=default`), name === "vite7" ? 1 : 0);
+            same(await ask(browser, `${server.url}/?backend=default`));
+            same(await ask(browser, `${server.url}/?backend=wasm`), name === "vite7" ? 1 : 0);
             same(await ask(browser, `${server.url}/?backend=in place`));
           });
         }
