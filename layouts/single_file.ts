@@ -1,5 +1,5 @@
 /**
- * A model in a single `.safetensors` file with the original names, the commonest file of all.
+ * A model in a single `.safetensors` or `.gguf` file with the original names, the commonest file of all.
  *
  * @module
  */
@@ -8,11 +8,11 @@ import type { Family, SplitFile } from "../families/family.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
 import type { ModelFolder } from "../weights/model_folder.ts";
-import { openSafetensors } from "../weights/safetensors.ts";
+import { openWeightsFile } from "../weights/weights_file.ts";
 import { tokenizerFiles } from "./_tokenizer_files.ts";
 
 /**
- * Reads a checkpoint's header: the only `.safetensors` file at the root of a folder, or the one that `variant` names.
+ * Reads a checkpoint's header: the only `.safetensors` or `.gguf` file at the root of a folder, or the one that `variant` names.
  * It holds no tokenizer: that comes from `options.tokenizer`, or lies beside it.
  *
  * @param families Who knows the names in such files; where none does, the first one says what is wrong with them.
@@ -27,18 +27,18 @@ export async function readSingleFile(
 ): Promise<Components> {
   const file = singleFile(folder, options);
   const source = folder.source(file);
-  await using weights = await openSafetensors(source);
+  await using weights = await openWeightsFile(source);
   const family = familyOf(file, new Set(weights.names()), families);
   const { networks, said, specialTokens } = family.split(weights, options);
   const need = (role: string): Program => ({
     kind: "weights",
     async open() {
-      const opened = await openSafetensors(source);
+      const opened = await openWeightsFile(source);
       const { weights } = family.split(opened, options).networks[role]!;
       return { ...weights, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
     },
   });
-  const name = file.replace(/\.safetensors$/, "");
+  const name = file.replace(ending, "");
   return {
     ...said,
     name,
@@ -58,9 +58,12 @@ export async function readSingleFile(
   };
 }
 
+/** How single files end. */
+const ending = /\.(?:safetensors|gguf)$/;
+
 /** Names of the single files at the root of a folder. */
 export function singleFiles({ files }: ModelFolder): string[] {
-  return [...files].filter((file) => /^[^/]+\.safetensors$/.test(file)).sort();
+  return [...files].filter((file) => !file.includes("/") && ending.test(file)).sort();
 }
 
 /** The checkpoint: no VAE that lies beside one, and no file that was named as another network. */
@@ -71,10 +74,10 @@ function singleFile(
   const all = singleFiles(folder);
   const isBeside = (file: string) =>
     [vae, unet, textEncoder].includes(file) ||
-    file.endsWith(".vae.safetensors") && all.includes(file.replace(/\.vae\.safetensors$/, ".safetensors"));
+    all.some((other) => other !== file && file === other.replace(ending, ".vae.safetensors"));
   const own = all.filter((file) => !isBeside(file));
   const fitting = variant === undefined ? own : own.filter((file) => file.includes(variant));
-  const [exact] = variant === undefined ? [] : fitting.filter((file) => file === `${variant}.safetensors`);
+  const [exact] = variant === undefined ? [] : fitting.filter((file) => file.replace(ending, "") === variant);
   if (exact !== undefined || fitting.length === 1) return exact ?? fitting[0]!;
   throw new TypeError(
     `Cannot open the checkpoint in "${folder.name}": it has ${own.length} files (${

@@ -97,7 +97,7 @@ export async function openModel(
 /** A folder or file here comes before a name on a hub. */
 async function findModel(name: string, { hub, variant }: CreatePipelineOptions): Promise<ModelFolder> {
   if (name === "mini") return await mini();
-  if (name.endsWith(".safetensors")) return await fileWithBesides(name);
+  if (/\.(?:safetensors|gguf)$/.test(name)) return await fileWithBesides(name);
   const onHub = /^[\w-][\w.-]*\/[\w.-]+$/.test(name) && !await exists(name);
   if (!onHub) return await localFolder(name);
   const folder = await resolveModel(name, { ...hub, ...variant !== undefined && { variant } });
@@ -110,7 +110,7 @@ async function fileWithBesides(path: string): Promise<ModelFolder> {
   const [file] = folder.files;
   const tokenizer = ["tokenizer.json", "vocab.json", "merges.txt", ...tokenizerConfigs];
   const names = [
-    file!.replace(/\.safetensors$/, ".vae.safetensors"),
+    file!.replace(/\.(?:safetensors|gguf)$/, ".vae.safetensors"),
     ...tokenizer,
     ...tokenizer.map((name) => `tokenizer/${name}`),
   ];

@@ -6,8 +6,8 @@
 import { WeightsError } from "../core/errors.ts";
 import { isPickle, pickleError } from "./_pickle.ts";
 import type { ByteSource } from "./random_access.ts";
-import { openSafetensors } from "./safetensors.ts";
 import { openShards } from "./sharded.ts";
+import { openWeightsFile } from "./weights_file.ts";
 import type { Weights } from "./weights.ts";
 
 /** A component's folder, as `unet/`: on disk, dropped on a page, or anywhere else. */
@@ -33,7 +33,8 @@ export interface OpenWeightsOptions {
 const stems = ["diffusion_pytorch_model", "model", "pytorch_lora_weights"];
 
 /**
- * Opens the weights in a component's folder: one `.safetensors` file, or an index with its shards.
+ * Opens the weights in a component's folder: one `.safetensors` or `.gguf` file, or an index with its shards. A GGUF file
+ * may have any name where it is the only one.
  *
  * @throws {WeightsError} If there are none of that variant, they are damaged or incomplete, or there are only
  * pickles (`.bin`, `.ckpt`, `.pt`), which are never opened.
@@ -57,7 +58,11 @@ export async function openWeightsFolder(
   options: OpenWeightsOptions = {},
 ): Promise<Weights> {
   const files = [...folder.files];
-  const candidates = files.flatMap(parseName);
+  const named = files.flatMap(parseName);
+  const gguf = files.filter((name) => /\.gguf$/i.test(name));
+  const candidates: readonly WeightsFileName[] = named.length > 0 || gguf.length !== 1
+    ? named
+    : [{ name: gguf[0]!, stem: stems[0]!, variant: options.variant }];
   const variants = new Set(candidates.map((file) => file.variant));
   const onlyVariant = variants.size === 1 ? candidates[0]!.variant : undefined;
   const chosen = candidates
@@ -67,7 +72,7 @@ export async function openWeightsFolder(
   if (chosen === undefined) throw nothingToOpen(folder, files, variants, options);
   return chosen.name.endsWith(".json")
     ? await openShards(folder, chosen.name)
-    : await openSafetensors(folder.source(chosen.name));
+    : await openWeightsFile(folder.source(chosen.name));
 }
 
 interface WeightsFileName {
@@ -76,9 +81,9 @@ interface WeightsFileName {
   readonly variant: string | undefined;
 }
 
-/** `STEM[.VARIANT].safetensors`, or the index of shards, whose variant stands at one of two places. */
+/** `STEM[.VARIANT].safetensors` or `.gguf`, or the index of shards, whose variant stands at one of two places. */
 function parseName(name: string): WeightsFileName[] {
-  const match = name.match(/^(\w+)(?:\.(\w+))?\.safetensors(?:\.index(?:\.(\w+))?\.json)?$/);
+  const match = name.match(/^(\w+)(?:\.(\w+))?\.(?:gguf|safetensors(?:\.index(?:\.(\w+))?\.json)?)$/);
   const [, stem, early, late] = match ?? [];
   return stem !== undefined && stems.includes(stem) ? [{ name, stem, variant: early ?? late }] : [];
 }
