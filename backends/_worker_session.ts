@@ -5,25 +5,40 @@ import type { PortTensor } from "./_port_tensor.ts";
 import type { Program } from "./_program.ts";
 import type { Session } from "./_session.ts";
 import type { Port } from "./backend.ts";
-import type { Reply, ReplyError, Request } from "./_wasm_worker.ts";
-import type { WasmRuntimeOptions } from "./_wasm_runtime.ts";
+import type {} from "./_wasm_server_worker.js"; // a package holds what is imported
+import { isServer, type WasmSettings } from "./_wasm_runtime.ts";
+import type { Reply, ReplyError, Request } from "./_worker_protocol.ts";
 
-/** Starts a worker and loads a program in it, moving the weights over one by one. */
+/** The worker did not start, so nothing of the program has been handed over. */
+export class WorkerStartError extends BackendUnavailableError {}
+
+/** How a worker is started. */
+export interface WorkerSettings extends WasmSettings {
+  /** Address of its script, where it is not beside this file. */
+  readonly script: string | URL | undefined;
+}
+
+/**
+ * Starts a worker and loads a program in it, moving the weights over one by one.
+ *
+ * @throws {WorkerStartError} If workers do not start here.
+ */
 export async function openWorkerSession(
   program: Program,
-  settings: WasmRuntimeOptions,
+  { script, ...settings }: WorkerSettings,
   signal?: AbortSignal,
 ): Promise<Session> {
-  const link = new WorkerLink();
+  const link = new WorkerLink(script);
   const stop = () => link.end(signal!.reason);
   signal?.addEventListener("abort", stop, { once: true });
   try {
+    await link.start(settings);
     for await (const { path, data } of program.files()) {
       signal?.throwIfAborted();
       link.send({ kind: "file", path, data }, [data.buffer]);
     }
     const { name, model, dimensions } = program;
-    const { inputs, outputs } = await link.ask<Ports>({ kind: "load", name, model, dimensions, settings });
+    const { inputs, outputs } = await link.ask<Ports>({ kind: "load", name, model, dimensions });
     return {
       inputs,
       outputs,
@@ -48,11 +63,12 @@ interface Ports {
 
 /** The worker, and the one question that it may be working on. */
 class WorkerLink {
-  readonly #worker = startWorker();
+  readonly #worker: Worker;
   #pending: PromiseWithResolvers<unknown> = Promise.withResolvers();
   ended = false;
 
-  constructor() {
+  constructor(script: string | URL | undefined) {
+    this.#worker = newWorker(script);
     this.#pending.promise.catch(() => {}); // nobody has asked yet
     this.#worker.onmessage = ({ data: reply }: MessageEvent<Reply>) => {
       if ("error" in reply) this.#pending.reject(revive(reply.error));
@@ -60,8 +76,20 @@ class WorkerLink {
     };
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      this.end(new BackendUnavailableError(`The WASM worker failed: ${event.message}`));
+      this.end(
+        new BackendUnavailableError(`The WASM worker failed: ${event.message ?? "its script does not load"}`),
+      );
     };
+  }
+
+  /** Waits until the worker answers. */
+  async start(settings: WasmSettings): Promise<void> {
+    try {
+      await this.ask({ kind: "start", settings });
+    } catch (cause) {
+      if (cause instanceof BackendUnavailableError) throw new WorkerStartError(cause.message, { cause });
+      throw cause;
+    }
   }
 
   send(request: Request, transfer: Transferable[] = []): void {
@@ -88,15 +116,24 @@ function revive({ name, message }: ReplyError): Error {
   return new ErrorClass(message);
 }
 
-function startWorker(): Worker {
+/** A name apart, so that no bundler follows it. */
+const serverWorker = "./_wasm_server_worker.js";
+
+function newWorker(script: string | URL | undefined): Worker {
+  if (!(PlatformWorker?.prototype instanceof EventTarget)) {
+    throw new WorkerStartError("The WASM worker failed: this platform has no workers of the web");
+  }
+  const scope = globalThis as { Worker: typeof Worker };
+  const others = scope.Worker;
+  scope.Worker = PlatformWorker;
   try {
-    return new PlatformWorker(new URL("./_wasm_worker.ts", import.meta.url), { type: "module" });
+    const known = script ?? (isServer() ? new URL(serverWorker, import.meta.url) : undefined);
+    if (known !== undefined) return new Worker(known, { type: "module" });
+    // In these words, and with the global class, bundlers see that there is a worker.
+    return new Worker(new URL("./wasm_worker.js", import.meta.url), { type: "module" });
   } catch (cause) {
-    throw new BackendUnavailableError(
-      `Cannot use the wasm backend: its worker does not start (${
-        (cause as Error).message
-      }). Use wasm({ worker: false }).`,
-      { cause },
-    );
+    throw new WorkerStartError(`The WASM worker failed: ${(cause as Error).message}`, { cause });
+  } finally {
+    scope.Worker = others;
   }
 }

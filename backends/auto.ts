@@ -18,7 +18,7 @@ export interface AutoOptions {
    */
   readonly order?: readonly Backend[];
   /** Told which backend was passed over, and why. */
-  readonly onWarning?: (message: string) => void;
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -36,8 +36,10 @@ import { wasm } from "@mobile-diffusion/sdk/backends/wasm";
  * ```
  */
 export function auto(
-  { order = [webgpu({ software: false }), ...mayUseFfi() ? [native()] : [], wasm()], onWarning }:
-    AutoOptions = {},
+  {
+    onWarning,
+    order = [webgpu({ software: false }), ...mayUseFfi() ? [native({ onWarning })] : [], wasm({ onWarning })],
+  }: AutoOptions = {},
 ): Backend {
   let chosen: Backend | undefined;
   return {

@@ -39,7 +39,7 @@ export interface NativeOptions {
    */
   readonly scratchFolder?: string;
   /** Told when weights cannot be mapped from files and are held in memory, at 2.7 times their size. */
-  readonly onWarning?: (message: string) => void;
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /**

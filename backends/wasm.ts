@@ -13,13 +13,14 @@ import type { Backend, LoadOptions, PartSource } from "./backend.ts";
 import { bindGraph, graphPrecisions, memoryProgram } from "./_graph_program.ts";
 import { checkMemory } from "./memory_plan.ts";
 import { onnxProgram } from "./_onnx_program.ts";
-import { openSession } from "./_onnxruntime.ts";
+import { openSession, type Runtime } from "./_onnxruntime.ts";
 import type { Program } from "./_program.ts";
 import { Queue } from "../core/queue.ts";
 import { queueOf } from "./_queue.ts";
-import { openRunner, type SessionRunnerOptions } from "./_session_runner.ts";
-import { importWasmRuntime, type WasmRuntimeOptions } from "./_wasm_runtime.ts";
-import { openWorkerSession } from "./_worker_session.ts";
+import type { Session } from "./_session.ts";
+import { openRunner } from "./_session_runner.ts";
+import { importNodeBuild, isServer, setUpRuntime, type WasmSettings } from "./_wasm_runtime.ts";
+import { openWorkerSession, WorkerStartError } from "./_worker_session.ts";
 
 /** Options of {@linkcode wasm}. */
 export interface WasmOptions {
@@ -30,12 +31,15 @@ export interface WasmOptions {
    */
   readonly threads?: number;
   /**
-   * Whether each program runs in a worker. `false` runs it in place: for tests, and where there are no workers.
+   * Whether each program runs in a worker, or the address of the worker's script where a bundler has put it (that of
+   * `@mobile-diffusion/sdk/backends/wasm_worker`). Where no worker starts, and with `false`, programs run in place.
    * @default {true}
    */
-  readonly worker?: boolean;
-  /** Folder URL of the runtime's `.wasm` files, where a bundler has moved them. */
+  readonly worker?: boolean | string | URL;
+  /** Folder URL of the runtime's `.mjs` and `.wasm` files, where a bundler has moved them. */
   readonly assets?: string;
+  /** Told why programs run in place although a worker was wanted. */
+  readonly onWarning?: ((message: string) => void) | undefined;
 }
 
 /**
@@ -48,32 +52,56 @@ export interface WasmOptions {
  * console.log(wasm({ threads: 1 }).name); // "wasm"
  * ```
  */
-export function wasm({ threads, worker = true, assets }: WasmOptions = {}): Backend {
+export function wasm({ threads, worker = true, assets, onWarning }: WasmOptions = {}): Backend {
+  let inPlace = worker === false;
+  const script = typeof worker === "boolean" ? undefined : worker;
+  const settings = (inWorker: boolean): WasmSettings => ({
+    threads: threads ?? defaultThreads(inWorker),
+    ...assets !== undefined && { assets },
+  });
   return {
     ...claim,
     async load(source, options = {}) {
-      const runtime = { threads: threads ?? defaultThreads(worker), ...assets !== undefined && { assets } };
-      return await openRunner(await prepare(source, options, runtime, worker), options.signal);
+      const program = await write(source, options);
+      const open = async (signal?: AbortSignal) => {
+        if (inPlace) return await openInPlace(program, settings(false));
+        try {
+          return await openWorkerSession(program, { ...settings(true), script }, signal);
+        } catch (error) {
+          if (!(error instanceof WorkerStartError)) throw error;
+          if (!inPlace) onWarning?.(`${error.message}. Programs run in place: ${consequences}.`);
+          inPlace = true;
+          return await openInPlace(program, settings(false));
+        }
+      };
+      return await openRunner({ program, queue: new Queue(), open }, options.signal);
     },
   };
 }
 
 const claim = { name: "wasm", precisions: graphPrecisions } as const;
 
-async function prepare(
-  source: PartSource,
-  options: LoadOptions,
-  settings: WasmRuntimeOptions,
-  worker: boolean,
-): Promise<SessionRunnerOptions> {
-  const program = await write(source, options);
-  if (worker) {
-    const open = (signal?: AbortSignal) => openWorkerSession(program, settings, signal);
-    return { program, queue: new Queue(), open };
-  }
-  const runtime = await importWasmRuntime(settings);
-  const open = () => openSession(runtime, program, { executionProviders: ["wasm"] });
-  return { program, queue: queueOf(runtime), open };
+const consequences = "nothing else happens during a run, and a signal is seen after it";
+
+const browserBuild = (): Promise<Runtime> => import("onnxruntime-web/wasm");
+
+/** A bundle may have come without its packages: its build for browsers runs on one thread. */
+async function setUpOnServer(settings: WasmSettings): Promise<Runtime> {
+  return await setUpRuntime(importNodeBuild, settings).catch(() =>
+    setUpRuntime(browserBuild, { ...settings, threads: 1 })
+  );
+}
+
+/** A session on this thread; all of them share one instance of the runtime, and wait for each other. */
+async function openInPlace(program: Program, settings: WasmSettings): Promise<Session> {
+  const runtime = await (isServer() ? setUpOnServer(settings) : setUpRuntime(browserBuild, settings));
+  const queue = queueOf(runtime);
+  const session = await queue.run(() => openSession(runtime, program, { executionProviders: ["wasm"] }));
+  return {
+    ...session,
+    run: (feeds, keep) => queue.run(() => session.run(feeds, keep)),
+    release: () => queue.run(() => session.release()),
+  };
 }
 
 async function write(source: PartSource, options: LoadOptions): Promise<Program> {
@@ -103,7 +131,7 @@ function defaultThreads(worker: boolean): number {
   }
   if (worker && "Deno" in globalThis) return 1;
   const shared = (globalThis as { crossOriginIsolated?: boolean }).crossOriginIsolated ?? true;
-  return shared ? Math.min(navigator.hardwareConcurrency, 8) : 1;
+  return shared ? Math.min(globalThis.navigator?.hardwareConcurrency ?? 1, 8) : 1;
 }
 
 /**

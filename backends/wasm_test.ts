@@ -75,3 +75,29 @@ Deno.test("wasm runs in a worker after it has run in place, which changes the gl
     assert.ok("y" in await runner.run(layerInput));
   }
 });
+
+Deno.test("where a worker does not start, programs run in place, with one warning", async () => {
+  const gone = new URL("./_no_such_worker.js", import.meta.url);
+  for (const worker of [gone, gone.href, "data:text/javascript,throw new Error('broken')"]) {
+    const warnings: string[] = [];
+    const backend = wasm({ worker, onWarning: (message) => warnings.push(message) });
+    for (let program = 0; program < 2; program++) {
+      await using runner = await backend.load(layer());
+      assert.deepEqual(await runner.run(layerInput), layerOutput);
+    }
+    assert.equal(warnings.length, 1);
+    assert.match(warnings[0]!, /^The WASM worker failed: .+ Programs run in place/s);
+  }
+});
+
+Deno.test("where there are no workers, programs run in place, with a warning", async () => {
+  const script = `
+    delete globalThis.Worker;
+    delete globalThis.navigator; // as on a server that renders pages
+    const { wasm } = await import("./backends/wasm.ts");
+    const { layer, layerInput } = await import("./backends/_testing.ts");
+    await using runner = await wasm({ onWarning: console.log }).load(layer());
+    console.log((await runner.run(layerInput)).y.data.join());
+  `;
+  assert.match(await runScript(script, ["--allow-read"]), /no workers.*\n-2,-2,-2,-2\n$/);
+});

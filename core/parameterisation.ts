@@ -1,5 +1,5 @@
 /**
- * From a raw network output to the clean latent and the noise, and back: the four parameterisations.
+ * From a raw network output to the clean latent and the noise, and back: the parameterisations.
  *
  * @module
  */
@@ -46,11 +46,14 @@ export function parameterise(
       }
       return { raw, x0: { data: x0, shape }, epsilon: result };
     }
-    case "flow_prediction": { // v = ε − x0 and z = α·x0 + σ·ε, solved for both
+    case "flow_prediction":
+    case "reversed_flow_prediction": { // v = ε − x0 and z = α·x0 + σ·ε, solved for both
       const x0 = new Float32Array(z.length);
+      const sign = predictionType === "flow_prediction" ? 1 : -1;
       for (let i = 0; i < z.length; i++) {
-        x0[i] = (z[i]! - sigma * out[i]!) / (alpha + sigma);
-        result.data[i] = (z[i]! + alpha * out[i]!) / (alpha + sigma);
+        const v = sign * out[i]!;
+        x0[i] = (z[i]! - sigma * v) / (alpha + sigma);
+        result.data[i] = (z[i]! + alpha * v) / (alpha + sigma);
       }
       return { raw, x0: { data: x0, shape }, epsilon: result };
     }

@@ -8,9 +8,14 @@ import type { Latent } from "./tensor.ts";
 
 /**
  * What a network predicts: the noise, the clean latent, v = α·ε − σ·x0 (Salimans & Ho 2022), or the velocity
- * ε − x0 of rectified flow (Liu et al. 2023).
+ * ε − x0 of rectified flow (Liu et al. 2023), or that the other way round.
  */
-export type PredictionType = "epsilon" | "sample" | "v_prediction" | "flow_prediction";
+export type PredictionType =
+  | "epsilon"
+  | "sample"
+  | "v_prediction"
+  | "flow_prediction"
+  | "reversed_flow_prediction";
 
 /** How `steps` timesteps are chosen from the training ones (Lin et al. 2024, table 2). */
 export type TimestepSpacing = "leading" | "trailing" | "linspace";

@@ -3,8 +3,12 @@ import { UnsupportedModelError } from "../core/errors.ts";
 import type { Json } from "../core/json.ts";
 import type { Model } from "../core/model.ts";
 import type { Sampler } from "../core/sampler.ts";
-import { createSchedule, type ScheduleConfig } from "../schedules/ddpm.ts";
-import { readScheduleConfig, readScheduleNumbers } from "../schedules/scheduler_config.ts";
+import { scheduleFrom } from "../schedules/schedule_from.ts";
+import {
+  readScheduleConfig,
+  readScheduleNumbers,
+  type SchedulerConfig,
+} from "../schedules/scheduler_config.ts";
 import { createSampler } from "../samplers/create_sampler.ts";
 import type { OpenModelOptions } from "./open_options.ts";
 
@@ -23,14 +27,26 @@ export function modelDefaults(
   { predictionType }: Pick<OpenModelOptions, "predictionType">,
 ): Pick<Model, "schedule" | "sampler" | "guidanceScale"> {
   const { schedule, sampler } = readDefaults(scheduler);
+  if (schedule.kind === "flow" && predictionType !== undefined && predictionType !== "flow_prediction") {
+    throw new RangeError(
+      `Cannot open the model: its schedule is of rectified flow and predictionType is "${predictionType}", ` +
+        `expected none or "flow_prediction".`,
+    );
+  }
   return {
-    schedule: createSchedule({ ...schedule, ...predictionType !== undefined && { predictionType } }),
+    schedule: scheduleFrom(
+      schedule.kind === "flow" || predictionType === undefined ? schedule : { ...schedule, predictionType },
+    ),
     sampler,
     guidanceScale,
   };
 }
 
-function readDefaults(scheduler: Json): { readonly schedule: ScheduleConfig; readonly sampler: Sampler } {
+interface Defaults extends Pick<SchedulerConfig, "schedule"> {
+  readonly sampler: Sampler;
+}
+
+function readDefaults(scheduler: Json): Defaults {
   try {
     const { schedule, sampler } = readScheduleConfig(scheduler);
     return { schedule, sampler: createSampler(sampler.name, sampler.options) };

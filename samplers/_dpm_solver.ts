@@ -35,10 +35,10 @@ export function solverStep(
   { predicts, solverType = "midpoint", eta = 0 }: SolverOptions,
 ): Latent {
   const x0 = predicts === "x0";
-  const h = lambdaOf(to) - lambdaOf(from);
+  const h = Math.fround(lambda32(to) - lambda32(from));
   if (h === 0) return latent; // spaced σ may already end where the run does, at the smallest trained one
   const H = (x0 ? -h : h) * (1 + eta);
-  const phi1 = Math.expm1(H);
+  const phi1 = Math.fround(Math.expm1(H));
   const decay = eta === 0 ? 1 : Math.exp(-eta * h); // h is infinite in a step to zero noise
   const gain = x0 ? to.sigma / from.sigma * decay : to.alpha / from.alpha;
   const scale = -(x0 ? to.alpha : to.sigma);
@@ -55,6 +55,15 @@ export function solverStep(
   const slope = weightedSum([1 + r0 / (r0 + r1), D1], [-r0 / (r0 + r1), older]);
   const curve = weightedSum([1 / (r0 + r1), D1], [-1 / (r0 + r1), older]);
   return step([phi1, m0.value], [phi1 / H - 1, slope], [(phi1 - H) / H ** 2 - 1 / 2, curve]);
+}
+
+/**
+ * λ in float32, as PyTorch has it, and e^h too. In a step from (almost) pure noise both weigh hundreds of epsilons
+ * against each other, so that their last digit is 1.5e-4 of a latent.
+ */
+function lambda32({ alpha, sigma }: NoiseLevel): number {
+  const log = (value: number) => Math.fround(Math.log(Math.fround(value)));
+  return Math.fround(log(alpha) - log(sigma));
 }
 
 /** The difference of two outputs in units of h. */

@@ -1,5 +1,5 @@
 /** What samplers reckon with levels and latents. */
-import type { NoiseLevel } from "../core/schedule.ts";
+import type { NoiseLevel, Plan } from "../core/schedule.ts";
 import type { Denoised } from "../core/parameterisation.ts";
 import type { Latent } from "../core/tensor.ts";
 import { weightedSum } from "./weighted_sum.ts";
@@ -27,6 +27,11 @@ export function noiseBeside(x0: Latent, latent: Latent, { alpha, sigma }: NoiseL
  */
 export function isSilent({ alpha }: NoiseLevel): boolean {
   return alpha < 1 / 4000;
+}
+
+/** Whether levels are those of rectified flow, whose time is σ itself and ends at 1, where σ/α does not. */
+export function isFlow({ transitions }: Plan): boolean {
+  return transitions.every(({ from }) => Math.abs(from.alpha + from.sigma - 1) < 1e-6);
 }
 
 /** Euler's step, x0 + σ'·epsilon in place of x + (σ' − σ)·epsilon: the same, and finite where σ is not. */

@@ -5,8 +5,10 @@
  * @module
  */
 import type { Sampler } from "../core/sampler.ts";
-import type { LevelOptions } from "../core/schedule.ts";
-import { eulerStep, isSilent, sigmaOf } from "./_levels.ts";
+import type { LevelOptions, Transition } from "../core/schedule.ts";
+import type { Denoised } from "../core/parameterisation.ts";
+import type { Latent } from "../core/tensor.ts";
+import { eulerStep, isFlow, isSilent, sigmaOf } from "./_levels.ts";
 import { stepsOf } from "./_options.ts";
 import { fromSigmaSpace, toSigmaSpace } from "./_sigma_space.ts";
 import { weightedSum } from "./weighted_sum.ts";
@@ -33,24 +35,37 @@ export function heun(options: HeunOptions = {}): Sampler {
     options,
     steps,
     plan: (schedule, steps) => schedule.plan("sigmas", steps, options),
-    async *sample(denoise, { latent, plan: { transitions }, first }, { signal }) {
+    async *sample(denoise, { latent, plan, first }, { signal }) {
+      const flow = isFlow(plan);
       let z = latent;
-      for (const { from, to } of transitions.slice(first)) {
+      for (const { from, to } of plan.transitions.slice(first)) {
         signal?.throwIfAborted();
-        const dt = sigmaOf(to) - sigmaOf(from);
-        const x = toSigmaSpace(z, from);
-        const denoised = await denoise(z, from);
-        let { x0 } = denoised;
-        const { epsilon: d } = denoised;
-        z = isSilent(from) ? eulerStep(denoised, to) : fromSigmaSpace(weightedSum([1, x], [dt, d]), to);
-        if (to.sigma > 0 && !isSilent(from)) {
+        const here = await denoise(z, from);
+        let { x0 } = here;
+        const euler = eulerStep(here, to);
+        if (to.sigma > 0 && (flow || !isSilent(from))) {
           signal?.throwIfAborted();
-          const next = await denoise(z, to);
-          z = fromSigmaSpace(weightedSum([1, x], [dt / 2, d], [dt / 2, next.epsilon]), to);
-          x0 = next.x0;
-        }
+          const there = await denoise(euler, to);
+          z = flow
+            ? meanOfVelocities(z, { from, to }, here, there)
+            : meanOfSlopes(z, { from, to }, here, there);
+          x0 = there.x0;
+        } else z = euler;
         z = (yield { latent: z, x0 }) ?? z;
       }
     },
   };
+}
+
+/** In σ/α, where the slope of x = z/α is epsilon. */
+function meanOfSlopes(z: Latent, { from, to }: Transition, { epsilon: d }: Denoised, next: Denoised): Latent {
+  const dt = sigmaOf(to) - sigmaOf(from);
+  const x = weightedSum([1, toSigmaSpace(z, from)], [dt / 2, d], [dt / 2, next.epsilon]);
+  return fromSigmaSpace(x, to);
+}
+
+/** In the time of rectified flow, where the slope of z is epsilon − x0. */
+function meanOfVelocities(z: Latent, { from, to }: Transition, here: Denoised, next: Denoised): Latent {
+  const half = (to.sigma - from.sigma) / 2;
+  return weightedSum([1, z], [half, here.epsilon], [-half, here.x0], [half, next.epsilon], [-half, next.x0]);
 }

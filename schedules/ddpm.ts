@@ -15,6 +15,8 @@ export type BetaSchedule = "linear" | "scaled_linear" | "squaredcos_cap_v2";
 
 /** What a `scheduler_config.json` says about the numbers of a schedule, in diffusers' terms. */
 export interface ScheduleConfig {
+  /** Tells it from the numbers of a flow schedule. @default {"ddpm"} */
+  readonly kind?: "ddpm";
   /** Number of training timesteps T. @default {1000} */
   readonly trainTimesteps?: number;
   /** First beta. @default {0.00085} */
@@ -45,7 +47,7 @@ export interface ScheduleConfig {
 export interface DdpmSchedule extends Schedule {
   /** The configuration with its defaults filled in. */
   readonly config:
-    & Required<Omit<ScheduleConfig, "trainedBetas" | "clipSampleRange" | "thresholding">>
+    & Required<Omit<ScheduleConfig, "kind" | "trainedBetas" | "clipSampleRange" | "thresholding">>
     & Pick<ScheduleConfig, "trainedBetas" | "clipSampleRange" | "thresholding">;
   /** ᾱ at every training timestep, `[T]`, computed in float32 as PyTorch does. */
   readonly alphasCumprod: Float32Array;

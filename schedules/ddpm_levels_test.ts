@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { readFixture, readJson } from "../tests/_fixtures.ts";
-import { createSchedule } from "./ddpm.ts";
+import { createSchedule, type ScheduleConfig } from "./ddpm.ts";
 import { readScheduleConfig } from "./scheduler_config.ts";
 import { CLEAN, type NoiseLevel } from "../core/schedule.ts";
 import {
@@ -39,7 +39,7 @@ for (const { name, scheduler, config, set_timesteps } of cases) {
     const { num_inference_steps, timesteps, sigmas } = set_timesteps;
     const steps = num_inference_steps ?? timesteps?.length ?? sigmas!.length - 1;
     const transitions = K_DIFFUSION.includes(family) ? sigmaTransitions : solverTransitions;
-    const run = transitions(createSchedule(numbers), steps, {
+    const run = transitions(createSchedule(numbers as ScheduleConfig), steps, {
       ...sampler.options,
       ...timesteps && { timesteps },
       ...sigmas && { sigmas },

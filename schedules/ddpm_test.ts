@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { maxAbsDifference, readFixture, readJson } from "../tests/_fixtures.ts";
 import { addNoise } from "../core/parameterisation.ts";
 import { firstStep } from "../core/run_sampler.ts";
-import { createSchedule, noiseLevel } from "./ddpm.ts";
+import { createSchedule, noiseLevel, type ScheduleConfig } from "./ddpm.ts";
 import { roundHalfToEven, spacedTimesteps } from "./spacing.ts";
 import { readScheduleConfig } from "./scheduler_config.ts";
 import { sigmaTransitions, solverTransitions } from "./_ddpm_levels.ts";
@@ -26,7 +26,7 @@ const fixture = await readFixture("schedulers/trajectories.safetensors");
 for (const { name, config } of cases.betas) {
   Deno.test(`alphasCumprod of the "${name}" schedule are those of PyTorch`, () => {
     const { schedule } = readScheduleConfig({ _class_name: "DDIMScheduler", ...config });
-    const { alphasCumprod } = createSchedule(schedule);
+    const { alphasCumprod } = createSchedule(schedule as ScheduleConfig);
     const expected = fixture.float32(`alphas_cumprod.${name}`).data;
     if (config["rescale_betas_zero_snr"] !== true) {
       assert.deepEqual(alphasCumprod, expected); // bit for bit
@@ -45,7 +45,9 @@ for (const { name, config } of cases.betas) {
 
 for (const { name, scheduler, config, timesteps, steps, indices, velocity } of cases.add_noise) {
   Deno.test(`addNoise is that of ${scheduler}`, () => {
-    const schedule = createSchedule(readScheduleConfig({ _class_name: scheduler, ...config }).schedule);
+    const schedule = createSchedule(
+      readScheduleConfig({ _class_name: scheduler, ...config }).schedule as ScheduleConfig,
+    );
     const transitions = scheduler.startsWith("Euler") ? sigmaTransitions : solverTransitions;
     const levels = timesteps?.map(schedule.at) ??
       indices!.map((index) => transitions(schedule, steps!)[index]!.from);

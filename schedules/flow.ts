@@ -13,6 +13,18 @@ import {
 } from "../core/schedule.ts";
 import { spacedSigmas } from "./sigmas.ts";
 
+/** How the mu of a dynamic shift grows with the picture: in a line from one size to another. */
+export interface ShiftOfSize {
+  /** mu at `baseTokens`. @default {0.5} */
+  readonly baseShift?: number;
+  /** mu at `maxTokens`. @default {1.15} */
+  readonly maxShift?: number;
+  /** Image tokens of a small picture. @default {256} */
+  readonly baseTokens?: number;
+  /** Image tokens of a large one. @default {4096} */
+  readonly maxTokens?: number;
+}
+
 /** Numbers of a flow schedule, in diffusers' terms. */
 export interface FlowScheduleConfig {
   /** Number of training timesteps T. @default {1000} */
@@ -25,6 +37,10 @@ export interface FlowScheduleConfig {
   readonly dynamicShift?: { readonly type: "exponential" | "linear"; readonly mu: number };
   /** Stretches σ so that the last one before 0 is this. */
   readonly shiftTerminal?: number;
+  /**
+   * Whether time runs the other way: the network is told T·(1 − σ), and predicts x0 − epsilon. @default {false}
+   */
+  readonly invertSigmas?: boolean;
   /** Spacing of the shifted σ between their largest and smallest. @default {evenly, then shifted} */
   readonly sigmas?: Exclude<SigmaSpacing, "lu">;
   /**
@@ -51,6 +67,7 @@ export interface FlowScheduleConfig {
  */
 export function createFlowSchedule(config: FlowScheduleConfig = {}): Schedule {
   const { trainTimesteps: T = 1000, shift = 1, dynamicShift, shiftTerminal, sigmas, solverLevels } = config;
+  const { invertSigmas = false } = config;
   if (!Number.isInteger(T) || T < 1) {
     throw new RangeError(
       `Cannot make a schedule: trainTimesteps is ${T}, expected a whole number of 1 or more.`,
@@ -67,7 +84,8 @@ export function createFlowSchedule(config: FlowScheduleConfig = {}): Schedule {
     );
   }
   const shifted = (sigma: number) => factor * sigma / (1 + (factor - 1) * sigma);
-  const level = (sigma: number, timestep = T * sigma): NoiseLevel =>
+  const told = (sigma: number) => Math.fround(T * Math.fround(invertSigmas ? 1 - sigma : sigma));
+  const level = (sigma: number, timestep = told(sigma)): NoiseLevel =>
     sigma === 0 ? CLEAN : { timestep, alpha: 1 - sigma, sigma };
 
   /** σ of the steps, noise falling, without the end. */
@@ -97,10 +115,12 @@ export function createFlowSchedule(config: FlowScheduleConfig = {}): Schedule {
   }
 
   return {
-    prediction: "flow_prediction",
+    prediction: invertSigmas ? "reversed_flow_prediction" : "flow_prediction",
     last: T,
     at(timestep) {
-      if (timestep <= T) return timestep < 0 ? CLEAN : { ...level(timestep / T), timestep };
+      if (timestep <= T) {
+        return timestep < 0 ? CLEAN : { ...level(invertSigmas ? 1 - timestep / T : timestep / T), timestep };
+      }
       throw new RangeError(`Timestep ${timestep} is not in the schedule: expected a number from 0 to ${T}.`);
     },
     levelOf: (ratio) => level(ratio === Infinity ? 1 : ratio / (1 + ratio)),
@@ -114,7 +134,7 @@ export function createFlowSchedule(config: FlowScheduleConfig = {}): Schedule {
       const levels = own.map((sigma, i) =>
         level(
           Math.fround(sigma),
-          solver ? Math.trunc(T * sigma) : timesteps?.[i] ?? Math.fround(T * Math.fround(sigma)),
+          solver ? Math.trunc(T * sigma) : timesteps?.[i],
         )
       );
       const end = typeof given === "object" ? level(shifted(given[steps]!)) : CLEAN;
@@ -135,16 +155,7 @@ export function createFlowSchedule(config: FlowScheduleConfig = {}): Schedule {
  */
 export function linearMu(
   tokens: number,
-  { baseShift = 0.5, maxShift = 1.15, baseTokens = 256, maxTokens = 4096 }: {
-    /** mu at `baseTokens`. @default {0.5} */
-    readonly baseShift?: number;
-    /** mu at `maxTokens`. @default {1.15} */
-    readonly maxShift?: number;
-    /** @default {256} */
-    readonly baseTokens?: number;
-    /** @default {4096} */
-    readonly maxTokens?: number;
-  } = {},
+  { baseShift = 0.5, maxShift = 1.15, baseTokens = 256, maxTokens = 4096 }: ShiftOfSize = {},
 ): number {
   return baseShift + (tokens - baseTokens) * (maxShift - baseShift) / (maxTokens - baseTokens);
 }

@@ -5,5 +5,6 @@
  */
 export * from "./ddpm.ts";
 export * from "./flow.ts";
+export * from "./schedule_from.ts";
 export * from "./scheduler_config.ts";
 export * from "./sigmas.ts";

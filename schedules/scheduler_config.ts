@@ -6,12 +6,17 @@
  */
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { PredictionType, TimestepSpacing } from "../core/schedule.ts";
+import { Reader } from "./_config_reader.ts";
+import { type FlowConfig, readFlowMatch, readFlowSigmas } from "./_flow_config.ts";
 import type { BetaSchedule, ScheduleConfig } from "./ddpm.ts";
+import type { FlowScheduleConfig } from "./flow.ts";
+
+export type { FlowConfig };
 
 /** What a `scheduler_config.json` says. */
 export interface SchedulerConfig {
-  /** The numbers, for `createSchedule`. */
-  readonly schedule: ScheduleConfig;
+  /** The numbers, for `scheduleFrom`. */
+  readonly schedule: ScheduleConfig | FlowConfig;
   /** The sampler that the file names, for `createSampler(name, options)` of the samplers. */
   readonly sampler: {
     /** Its name here, as "pndm". */
@@ -30,6 +35,8 @@ interface SchedulerClass {
   readonly betaSchedule?: BetaSchedule;
   readonly setAlphaToOne?: boolean;
   readonly clipSample?: boolean;
+  /** Whether it is of rectified flow: always, or with `use_flow_sigmas`, with these levels. */
+  readonly flow?: "always" | NonNullable<FlowScheduleConfig["solverLevels"]>;
   options?(read: Reader): Record<string, unknown>;
 }
 
@@ -75,10 +82,22 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
   LMSDiscreteScheduler: { name: "lms", ...SIGMA_CLASS },
   KDPM2DiscreteScheduler: { name: "dpm2", ...SIGMA_CLASS, ...STABLE_DIFFUSION },
   KDPM2AncestralDiscreteScheduler: { name: "dpm2_ancestral", ...SIGMA_CLASS, ...STABLE_DIFFUSION },
-  DPMSolverMultistepScheduler: { name: "dpmpp_2m", spacing: "linspace", options: multistepOptions },
+  FlowMatchEulerDiscreteScheduler: {
+    name: "euler",
+    flow: "always",
+    options: (read) => ({ stochastic: read.boolean("stochastic_sampling", false) ? true : undefined }),
+  },
+  FlowMatchHeunDiscreteScheduler: { name: "heun", flow: "always" },
+  DPMSolverMultistepScheduler: {
+    name: "dpmpp_2m",
+    spacing: "linspace",
+    flow: "dpm",
+    options: multistepOptions,
+  },
   DPMSolverSinglestepScheduler: {
     name: "dpmpp_2s",
     spacing: "linspace",
+    flow: "dpm",
     options: (read) => {
       read.only("algorithm_type", "dpmsolver++");
       read.only("solver_order", 2);
@@ -88,11 +107,17 @@ const CLASSES: Readonly<Record<string, SchedulerClass>> = {
   DEISMultistepScheduler: {
     name: "deis",
     spacing: "linspace",
-    options: (read) => ({ ...sigmaOptions(read), order: read.number("solver_order") }),
+    flow: "dpm",
+    options: (read) => ({
+      ...sigmaOptions(read),
+      order: read.number("solver_order"),
+      ...read.boolean("use_flow_sigmas", false) && { finalSigma: "sigma_min" }, // whatever its type says
+    }),
   },
   UniPCMultistepScheduler: {
     name: "unipc",
     spacing: "linspace",
+    flow: "unipc",
     options: (read) => ({
       ...sigmaOptions(read),
       order: read.number("solver_order"),
@@ -132,12 +157,17 @@ export function readScheduleConfig(json: unknown): SchedulerConfig {
       }.`,
     );
   }
-  read.only("use_flow_sigmas", false);
+  const flow = found.flow === "always" || found.flow !== undefined && read.boolean("use_flow_sigmas", false);
+  if (!flow) read.only("use_flow_sigmas", false);
   read.only("timestep_type", "discrete");
   read.only("interpolation_type", "linear");
   const { name = found.name, ...options } = found.options?.(read) ?? {};
   return {
-    schedule: scheduleOf(read, found),
+    schedule: !flow
+      ? scheduleOf(read, found)
+      : found.flow === "always"
+      ? readFlowMatch(read)
+      : readFlowSigmas(read, found.flow === "unipc" ? "unipc" : undefined),
     sampler: { name: String(name), options: withoutUndefined(options) },
   };
 }
@@ -229,62 +259,4 @@ function solverType(read: Reader): string | undefined {
 
 function withoutUndefined(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
-}
-
-/** Reads fields, `null` and absent ones alike as absent. */
-class Reader {
-  readonly #json: Readonly<Record<string, unknown>>;
-
-  constructor(json: Readonly<Record<string, unknown>>) {
-    this.#json = json;
-  }
-
-  text(key: string): string | undefined {
-    return this.#read(key, "a string", (value) => typeof value === "string");
-  }
-
-  number(key: string): number | undefined {
-    return this.#read(key, "a finite number", (value) => typeof value === "number" && Number.isFinite(value));
-  }
-
-  boolean(key: string, otherwise: boolean): boolean {
-    return this.#read(key, "true or false", (value) => typeof value === "boolean") ?? otherwise;
-  }
-
-  numbers(key: string): readonly number[] | undefined {
-    const isNumber = (value: unknown) => typeof value === "number" && Number.isFinite(value);
-    return this.#read(key, "a list of numbers", (value) => Array.isArray(value) && value.every(isNumber));
-  }
-
-  choice<T extends string>(key: string, choices: readonly T[], otherwise: T): T {
-    const value = this.text(key) ?? otherwise;
-    const found = choices.find((choice) => choice === value);
-    if (found !== undefined) return found;
-    throw new RangeError(
-      `Cannot read the scheduler config: ${key} is "${value}", expected ${choices.join(", ")}.`,
-    );
-  }
-
-  /** Whether an infinity stands here, which JSON can only spell as a word. */
-  infinity(key: string): boolean {
-    return typeof this.#json[key] === "string" && /^[+-]?inf(inity)?$/i.test(this.#json[key]);
-  }
-
-  /** Refuses any value but this one. */
-  only(key: string, supported: string | number | boolean): void {
-    const value = this.#json[key] ?? supported;
-    if (value === supported) return;
-    throw new UnsupportedModelError(
-      `Cannot read the scheduler config: ${key} is ${JSON.stringify(value)}, ` +
-        `expected ${JSON.stringify(supported)}, the only one that is supported.`,
-    );
-  }
-
-  #read<T>(key: string, expected: string, fits: (value: unknown) => boolean): T | undefined {
-    const value = this.#json[key] ?? undefined;
-    if (value === undefined || fits(value)) return value as T | undefined;
-    throw new TypeError(
-      `Cannot read the scheduler config: ${key} is ${JSON.stringify(value)}, expected ${expected}.`,
-    );
-  }
 }

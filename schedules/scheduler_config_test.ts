@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { readJson } from "../tests/_fixtures.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
+import type { ScheduleConfig } from "./ddpm.ts";
+import { scheduleFrom } from "./schedule_from.ts";
 import { readScheduleConfig } from "./scheduler_config.ts";
 
 const FOLDERS = {
@@ -9,6 +11,9 @@ const FOLDERS = {
   "small4-tiny": "pndm",
   "lcm-tiny": "lcm",
 };
+
+/** Of a class that is not of rectified flow. */
+const numbersOf = (json: unknown) => readScheduleConfig(json).schedule as ScheduleConfig;
 
 Deno.test("published configs name their sampler", async () => {
   for (const [folder, name] of Object.entries(FOLDERS)) {
@@ -36,16 +41,16 @@ Deno.test("the numbers of a Stable Diffusion 2 config", async () => {
 });
 
 Deno.test("absent fields have the default of their class", () => {
-  const ddim = readScheduleConfig({ _class_name: "DDIMScheduler" }).schedule;
+  const ddim = numbersOf({ _class_name: "DDIMScheduler" });
   assert.equal(ddim.clipSampleRange, 1);
   assert.equal(ddim.betaSchedule, "linear");
   assert.equal(ddim.timestepSpacing, "leading");
-  const euler = readScheduleConfig({ _class_name: "EulerDiscreteScheduler" }).schedule;
+  const euler = numbersOf({ _class_name: "EulerDiscreteScheduler" });
   assert.equal(euler.clipSampleRange, undefined);
   assert.equal(euler.timestepSpacing, "linspace");
-  const lcm = readScheduleConfig({ _class_name: "LCMScheduler", trained_betas: null }).schedule;
+  const lcm = numbersOf({ _class_name: "LCMScheduler", trained_betas: null });
   assert.deepEqual([lcm.betaStart, lcm.betaEnd, lcm.betaSchedule], [0.00085, 0.012, "scaled_linear"]);
-  assert.equal(readScheduleConfig({ _class_name: "PNDMScheduler" }).schedule.setAlphaToOne, false);
+  assert.equal(numbersOf({ _class_name: "PNDMScheduler" }).setAlphaToOne, false);
 });
 
 Deno.test("options of the sampler", () => {
@@ -82,8 +87,8 @@ Deno.test("options of the sampler", () => {
     clip_sample_range: 2,
     thresholding: true,
   };
-  assert.deepEqual(readScheduleConfig(clipped).schedule.thresholding, { ratio: 0.995, maxValue: 1 });
-  assert.equal(readScheduleConfig(clipped).schedule.clipSampleRange, 2);
+  assert.deepEqual(numbersOf(clipped).thresholding, { ratio: 0.995, maxValue: 1 });
+  assert.equal(numbersOf(clipped).clipSampleRange, 2);
 });
 
 Deno.test("fields that do not matter are ignored", () => {
@@ -124,9 +129,52 @@ Deno.test("what is no config, and impossible values, are refused by name", () =>
   for (const [fields, name, message] of refused) {
     assert.throws(() => readScheduleConfig({ _class_name, ...fields }), { name, message });
   }
-  for (const name of ["FlowMatchEulerDiscreteScheduler", "constructor", undefined]) {
+  for (const name of ["FlowMatchLCMScheduler", "constructor", undefined]) {
     assert.throws(() => readScheduleConfig({ _class_name: name }), UnsupportedModelError);
   }
   const sde = { _class_name: "DPMSolverMultistepScheduler", algorithm_type: "sde-dpmsolver" };
   assert.throws(() => readScheduleConfig(sde), UnsupportedModelError);
+});
+
+Deno.test("configs of rectified flow are read, whatever their class", () => {
+  const read = (json: Record<string, unknown>) => readScheduleConfig(json);
+  const stochastic = { _class_name: "FlowMatchEulerDiscreteScheduler", shift: 3, stochastic_sampling: true };
+  assert.deepEqual(read(stochastic), {
+    schedule: { kind: "flow", trainTimesteps: 1000, shift: 3 },
+    sampler: { name: "euler", options: { stochastic: true } },
+  });
+  const solver = { use_flow_sigmas: true, prediction_type: "flow_prediction", flow_shift: 2 };
+  assert.deepEqual(read({ _class_name: "UniPCMultistepScheduler", ...solver }).schedule, {
+    kind: "flow",
+    trainTimesteps: 1000,
+    shift: 2,
+    solverLevels: "unipc",
+  });
+  assert.throws(() => read({ _class_name: "UniPCMultistepScheduler", use_flow_sigmas: true }), {
+    name: "UnsupportedModelError",
+    message: /prediction_type is .*expected "flow_prediction"/,
+  });
+});
+
+Deno.test("a shift that depends on the picture's size is known with the size", () => {
+  const { schedule } = readScheduleConfig({
+    _class_name: "FlowMatchEulerDiscreteScheduler",
+    use_dynamic_shifting: true,
+    max_shift: 1.16,
+  });
+  assert.throws(() => scheduleFrom(schedule), /expected the number of image tokens/);
+  const sigmas = (options: { tokens?: number; mu?: number }) =>
+    scheduleFrom(schedule, options).plan("sigmas", 4).transitions.map(({ from }) => from.sigma);
+  assert.deepEqual(sigmas({ tokens: 1024 }), sigmas({ mu: 0.5 + 768 * 0.66 / 3840 }));
+  assert.notDeepEqual(sigmas({ tokens: 4096 }), sigmas({ tokens: 1024 }));
+});
+
+Deno.test("time that runs the other way is another telling of the same levels", () => {
+  const plan = (invert: boolean) =>
+    scheduleFrom(
+      readScheduleConfig({ _class_name: "FlowMatchEulerDiscreteScheduler", invert_sigmas: invert }).schedule,
+    ).plan("sigmas", 5).transitions;
+  const [forward, back] = [plan(false), plan(true)];
+  assert.deepEqual(back.map(({ from }) => from.sigma), forward.map(({ from }) => from.sigma));
+  back.forEach(({ from }, i) => assert.ok(Math.abs(from.timestep - 1000 + forward[i]!.from.timestep) < 1e-3));
 });

@@ -4,7 +4,7 @@ import type { Backend } from "../backends/backend.ts";
 import type { GenerateOptions } from "../core/generate_options.ts";
 import type { Model } from "../core/model.ts";
 import type { ControlOptions } from "../core/parts.ts";
-import { createSchedule } from "../schedules/ddpm.ts";
+import { scheduleFrom } from "../schedules/schedule_from.ts";
 import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import type { SamplerStep } from "../core/run_sampler.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -81,7 +81,7 @@ async function openRunModel({ weights, scheduler, arguments: given }: ReferenceR
   const { schedule, sampler } = readScheduleConfig({ _class_name: scheduler.class, ...scheduler.config });
   const changed: Model = {
     ...model,
-    schedule: createSchedule(schedule),
+    schedule: scheduleFrom(schedule),
     sampler: createSampler(sampler.name, { ...sampler.options, ...eta !== undefined && { eta } }),
   };
   return changed;

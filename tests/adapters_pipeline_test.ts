@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { native } from "../backends/native.ts";
 import type { LoraPorts } from "../adapters/mod.ts";
 import type { LoraInput } from "../core/model.ts";
-import { createSchedule } from "../schedules/ddpm.ts";
+import { scheduleFrom } from "../schedules/schedule_from.ts";
 import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import { localFolder } from "../weights/model_folder.ts";
 import { openModelFolder } from "../presets/open_model.ts";
@@ -30,7 +30,7 @@ async function small4(loraPorts?: LoraPorts) {
     ...loraPorts !== undefined && { loraPorts },
   });
   const { schedule } = readScheduleConfig(scheduler);
-  return createPipeline({ model: { ...model, schedule: createSchedule(schedule), sampler: ddim() } });
+  return createPipeline({ model: { ...model, schedule: scheduleFrom(schedule), sampler: ddim() } });
 }
 
 interface LoraCases {

@@ -45,7 +45,7 @@ Deno.test({
 /** A page with the bundled SDK, its worker, the runtime's files and the reference. */
 async function serve(): Promise<(request: Request) => Promise<Response>> {
   const { outputFiles } = await esbuild.build({
-    entryPoints: { page: testPath("_browser_page.ts"), _wasm_worker: `${root}backends/_wasm_worker.ts` },
+    entryPoints: { page: testPath("_browser_page.ts"), wasm_worker: `${root}backends/wasm_worker.js` },
     bundle: true,
     splitting: true,
     format: "esm",
@@ -56,7 +56,6 @@ async function serve(): Promise<(request: Request) => Promise<Response>> {
   });
   await esbuild.stop();
   const bundled = new Map(outputFiles.map(({ path, contents }) => [path, new Uint8Array(contents)]));
-  bundled.set("/_wasm_worker.ts", bundled.get("/_wasm_worker.js")!); // by that name the SDK starts it
   const page = new TextEncoder().encode(`<!doctype html><script type="module" src="/page.js"></script>`);
   const folders = { reference: testPath("reference"), runtime: `${root}node_modules/onnxruntime-web/dist` };
   const types: Readonly<Record<string, string>> = { wasm: "application/wasm", json: "application/json" };

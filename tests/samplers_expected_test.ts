@@ -9,6 +9,7 @@ import { runSampler, type SamplerStart } from "../core/run_sampler.ts";
 import type { Denoiser, Sampler } from "../core/sampler.ts";
 import type { NoiseLevel, Schedule } from "../core/schedule.ts";
 import { createSchedule } from "../schedules/ddpm.ts";
+import { scheduleFrom } from "../schedules/schedule_from.ts";
 import { spacedTimesteps } from "../schedules/spacing.ts";
 import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import type { Latent } from "../core/tensor.ts";
@@ -64,7 +65,7 @@ function within(actual: number, expected: number, tolerance: number): void {
 async function run(entry: Entry): Promise<Latent> {
   const { scheduler, config, step_kwargs, generator_seed: seed, loop } = entry;
   const read = readScheduleConfig({ _class_name: scheduler, ...config });
-  const schedule = createSchedule(read.schedule);
+  const schedule = scheduleFrom(read.schedule);
   const steps = entry.num_inference_steps ?? schedule.last + 1;
   const sampler = createSampler(read.sampler.name, { ...read.sampler.options, ...step_kwargs, steps });
   const noise = seed === null ? SILENT : torchNoise(seed);

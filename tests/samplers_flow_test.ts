@@ -10,7 +10,9 @@ import type { NoiseLevel } from "../core/schedule.ts";
 import { torchNoise } from "../core/torch_noise.ts";
 import { createSampler } from "../samplers/mod.ts";
 import { SAMPLERS } from "../samplers/registry.ts";
-import { createFlowSchedule, type FlowScheduleConfig } from "../schedules/flow.ts";
+import { createFlowSchedule } from "../schedules/flow.ts";
+import { scheduleFrom } from "../schedules/schedule_from.ts";
+import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import { maxAbsDifference, readFixture, readJson } from "./_fixtures.ts";
 import { SILENT } from "./_sampling.ts";
 
@@ -33,13 +35,12 @@ interface Case {
 
 const { cases } = await readJson<{ cases: readonly Case[] }>("../data/flow/cases.json");
 const fixture = await readFixture("../data/flow/trajectories.safetensors");
-assert.equal(cases.length, 41);
+assert.equal(cases.length, 45);
 
 for (const trajectory of cases) {
   Deno.test(`${trajectory.name}: the whole loop of diffusers`, async () => {
     const { name, timesteps, start_index: first, max_abs_sample: largest } = trajectory;
-    const sampler = samplerOf(trajectory);
-    const schedule = createFlowSchedule(scheduleOf(trajectory));
+    const { sampler, schedule } = settings(trajectory);
     const samples = rowsOf(`${name}.samples`);
     const outputs = rowsOf(`${name}.model_outputs`);
     let calls = 0;
@@ -48,7 +49,7 @@ for (const trajectory of cases) {
         Math.abs(at.timestep - timesteps[first + calls]!) < 2e-3,
         `timestep ${at.timestep}, expected ${timesteps[first + calls]}`,
       );
-      return Promise.resolve(parameterise(outputs(calls++), z, at, "flow_prediction"));
+      return Promise.resolve(parameterise(outputs(calls++), z, at, schedule.prediction));
     };
     const noise = torchNoise(trajectory.step_generator_seed);
     for await (const { latent } of runSampler(sampler, denoise, startOf(trajectory), { schedule, noise })) {
@@ -59,33 +60,15 @@ for (const trajectory of cases) {
   });
 }
 
-function scheduleOf({ scheduler, config_given: given, set_timesteps: { mu } }: Case): FlowScheduleConfig {
-  const spacing = (["karras", "exponential", "beta"] as const).find((name) => given[`use_${name}_sigmas`]);
-  const shift = given["shift"] ?? given["flow_shift"];
-  const type = given["time_shift_type"] === "linear" ? "linear" : "exponential";
+/** Schedule and sampler, as the scheduler's configuration alone says. */
+function settings({ scheduler, config_given: given, set_timesteps: set }: Case) {
+  const read = readScheduleConfig({ _class_name: scheduler, ...given });
+  const { sigmas, timesteps, num_inference_steps: steps = (sigmas ?? timesteps)!.length, mu } = set;
+  const levels = { sigmas: sigmas === undefined ? undefined : [...sigmas, 0], timesteps };
   return {
-    ...shift !== undefined && { shift: shift as number },
-    ...mu !== undefined && { dynamicShift: { type, mu } },
-    ...given["shift_terminal"] !== undefined && { shiftTerminal: given["shift_terminal"] as number },
-    ...spacing !== undefined && { sigmas: spacing },
-    ...scheduler.startsWith("UniPC") && { solverLevels: "unipc" },
+    schedule: scheduleFrom(read.schedule, mu === undefined ? {} : { mu }),
+    sampler: createSampler(read.sampler.name, { ...read.sampler.options, steps, ...levels }),
   };
-}
-
-function samplerOf({ scheduler, config_given: given, set_timesteps: set }: Case): Sampler {
-  const { sigmas, timesteps, num_inference_steps: steps = (sigmas ?? timesteps)!.length } = set;
-  if (scheduler.startsWith("FlowMatch")) {
-    const levels = { sigmas: sigmas === undefined ? undefined : [...sigmas, 0], timesteps };
-    return createSampler("euler", { steps, ...levels, stochastic: given["stochastic_sampling"] });
-  }
-  const sde = given["algorithm_type"] === "sde-dpmsolver++";
-  return createSampler(sde ? "DPM++ 2M SDE" : scheduler, {
-    steps,
-    order: given["solver_order"],
-    solverType: given["solver_type"],
-    eulerAtFinal: given["euler_at_final"],
-    finalSigma: given["final_sigmas_type"],
-  });
 }
 
 function startOf({ name, init_seed, start_index: first, timesteps }: Case): SamplerStart {

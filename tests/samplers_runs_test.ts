@@ -9,7 +9,7 @@ import { addNoise, parameterise } from "../core/parameterisation.ts";
 import { runSampler, type SamplerStart, type SamplerStep } from "../core/run_sampler.ts";
 import type { Denoiser } from "../core/sampler.ts";
 import type { NoiseLevel } from "../core/schedule.ts";
-import { createSchedule } from "../schedules/ddpm.ts";
+import { scheduleFrom } from "../schedules/schedule_from.ts";
 import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import { type Latent, sliceRows, type Tensor } from "../core/tensor.ts";
 import { rowNoise, torchNoise } from "../core/torch_noise.ts";
@@ -58,7 +58,7 @@ async function replay(run: Run, fixture: Fixture): Promise<void> {
     run.arguments;
   const { _class_name, ...config } = await schedulerOf(run);
   const read = readScheduleConfig({ _class_name, ...config });
-  const schedule = createSchedule(read.schedule);
+  const schedule = scheduleFrom(read.schedule);
   const sampler = createSampler(read.sampler.name, { ...read.sampler.options, steps, eta });
   const scaled = SIGMA_SPACE.includes(_class_name);
 

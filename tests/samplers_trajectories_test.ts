@@ -7,7 +7,7 @@ import { runSampler, type SamplerStart } from "../core/run_sampler.ts";
 import type { Denoiser } from "../core/sampler.ts";
 import { parameterise } from "../core/parameterisation.ts";
 import type { NoiseLevel } from "../core/schedule.ts";
-import { createSchedule } from "../schedules/ddpm.ts";
+import { scheduleFrom } from "../schedules/schedule_from.ts";
 import { readScheduleConfig } from "../schedules/scheduler_config.ts";
 import type { Latent } from "../core/tensor.ts";
 import { torchNoise } from "../core/torch_noise.ts";
@@ -64,7 +64,7 @@ Deno.test("all 96 cases are there", () => assert.equal(cases.length, 96));
 async function replay(trajectory: Case, { stepwise }: { readonly stepwise: boolean }): Promise<void> {
   const { name, scales_model_input: scaled, max_abs_sample: largest, start_index: first } = trajectory;
   const { schedule: config, options, sampler } = settings(trajectory, fixture);
-  const schedule = createSchedule(config);
+  const schedule = scheduleFrom(config);
   const sample = rowsOf(fixture, `${name}.samples`);
   const output = rowsOf(fixture, `${name}.model_outputs`);
   const timesteps = fixture.numbers(`${name}.timesteps`).slice(first);

@@ -5,6 +5,7 @@
  * @module
  */
 import { PlatformWorker } from "../_platform_worker.ts";
+import type {} from "./_worker.js"; // a package holds what is imported
 import { type Answer, answer, type Question, resultOf } from "./_protocol.ts";
 
 /** Puts questions to an engine, one at a time. */
@@ -17,7 +18,10 @@ export interface EnginePort {
 
 /** Starts an engine in a worker of its own. */
 export function workerPort(): Promise<EnginePort> {
-  const worker = new PlatformWorker(new URL("./_worker.ts", import.meta.url), {
+  if (PlatformWorker === undefined) {
+    throw new TypeError("Cannot start the engine: there are no workers here.");
+  }
+  const worker = new PlatformWorker(new URL("./_worker.js", import.meta.url), {
     type: "module",
     name: "coreml",
   });

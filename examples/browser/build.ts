@@ -12,7 +12,7 @@ const runtime = `${root}node_modules/onnxruntime-web/dist`;
 /** Bytes by their path on the server. */
 export async function buildPlayground(): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
   const { outputFiles } = await esbuild.build({
-    entryPoints: { playground: `${here}/playground.ts`, _wasm_worker: `${root}backends/_wasm_worker.ts` },
+    entryPoints: { playground: `${here}/playground.ts`, wasm_worker: `${root}backends/wasm_worker.js` },
     bundle: true,
     splitting: true,
     minify: true,
@@ -32,7 +32,6 @@ export async function buildPlayground(): Promise<Map<string, Uint8Array<ArrayBuf
   const files = new Map(
     outputFiles.map(({ path, contents }) => [path.slice(here.length), new Uint8Array(contents)]),
   );
-  files.set("/_wasm_worker.ts", files.get("/_wasm_worker.js")!); // by that name the SDK starts it
   files.set("/", await Deno.readFile(`${here}/index.html`));
   files.set("/style.css", await Deno.readFile(`${here}/style.css`));
   for (const variant of ["", ".asyncify"]) { // for wasm, and for webgpu
