@@ -16,7 +16,7 @@ export interface ActiveLayer extends LoraLayer {
 export function activeLayers(loras: readonly ActiveLora[], target: LoraTarget): Map<string, ActiveLayer[]> {
   const active = new Map<string, ActiveLayer[]>();
   for (const { lora, scale = 1 } of loras) {
-    const user = typeof scale === "number" ? scale : scale[target];
+    const user = typeof scale === "number" ? scale : scale[target] ?? scale.textEncoder;
     if (!Number.isFinite(user)) {
       throw new RangeError(`Cannot use LoRA: its scale is ${user}, expected a finite number.`);
     }

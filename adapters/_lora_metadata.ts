@@ -17,7 +17,7 @@ export interface AdapterSettings {
 }
 
 /**
- * Reads the settings of both networks.
+ * Reads the settings of all networks.
  *
  * @throws {WeightsError} If the entry is not JSON.
  */
@@ -25,7 +25,11 @@ export function readAdapterSettings(
   metadata: Readonly<Record<string, string>>,
 ): Readonly<Record<LoraTarget, AdapterSettings>> {
   const all = parse(metadata.lora_adapter_metadata ?? "{}");
-  return { unet: settings(all, "unet"), textEncoder: settings(all, "text_encoder") };
+  return {
+    unet: settings(all, "unet"),
+    textEncoder: settings(all, "text_encoder"),
+    textEncoder2: settings(all, "text_encoder_2"),
+  };
 }
 
 function settings(all: Json, prefix: string): AdapterSettings {

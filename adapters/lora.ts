@@ -3,10 +3,11 @@
  *
  * @module
  */
+import type { LoraInput } from "../core/model.ts";
 import type { ModuleChange } from "./weight_adapter.ts";
 
-/** The network that a layer of a LoRA changes. */
-export type LoraTarget = "unet" | "textEncoder";
+/** The network that a layer of a LoRA changes; Stable Diffusion XL has two text encoders. */
+export type LoraTarget = "unet" | "textEncoder" | "textEncoder2";
 
 /** The change of one module by one file. */
 export interface LoraLayer extends ModuleChange {
@@ -31,8 +32,9 @@ export interface ActiveLora {
   /** The LoRA. */
   readonly lora: Lora;
   /**
-   * How much of it: 0 is none, 1 as it was trained; negative and larger values are allowed.
+   * How much of it: 0 is none, 1 as it was trained; negative and larger values are allowed. A second text encoder
+   * takes the first one's where it has none of its own.
    * @default {1}
    */
-  readonly scale?: number | Readonly<Record<LoraTarget, number>>;
+  readonly scale?: LoraInput["scale"];
 }

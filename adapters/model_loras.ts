@@ -19,7 +19,14 @@ import { readLora } from "./read_lora.ts";
 import type { WeightAdapter } from "./weight_adapter.ts";
 
 /** Writes the whole graphs of a model's networks, with ports where a hook is given. */
-export type LoraNetworks = Readonly<Record<LoraTarget, (hook?: LayerHook) => Graph>>;
+export interface LoraNetworks {
+  /** The UNet. */
+  readonly unet: (hook?: LayerHook) => Graph;
+  /** The text encoder. */
+  readonly textEncoder: (hook?: LayerHook) => Graph;
+  /** A second one, where there is. */
+  readonly textEncoder2?: (hook?: LayerHook) => Graph;
+}
 
 /** Opens the file of a LoRA. */
 export type LoraFileOpener = (source: LoraInput["source"]) => Promise<Weights & AsyncDisposable>;
@@ -62,8 +69,6 @@ export interface ModelLorasOptions {
   readonly adapters?: readonly WeightAdapter[] | undefined;
 }
 
-const targets = ["unet", "textEncoder"] as const;
-
 /**
  * Makes the LoRAs of a model; there are none at first.
  *
@@ -81,11 +86,13 @@ export function modelLoras(
   networks: LoraNetworks,
   { ports, open = openLoraFile, adapters = [] }: ModelLorasOptions = {},
 ): ModelLoras {
-  const modules = { unet: loraModules(networks.unet()), textEncoder: loraModules(networks.textEncoder()) };
+  const graphs = Object.entries(networks) as [LoraTarget, (hook?: LayerHook) => Graph][];
+  const targets = graphs.map(([target]) => target);
+  const modules = Object.fromEntries(graphs.map(([target, write]) => [target, loraModules(write())]));
   const hook = ports && loraHook(ports);
-  const hot = hook && { unet: networks.unet(hook).inputs, textEncoder: networks.textEncoder(hook).inputs };
+  const hot = hook && graphs.map(([target, write]) => [target, write(hook).inputs] as const);
   const valuesOf = (loras: readonly ActiveLora[]) =>
-    hot && new Map(targets.map((target) => [target, hotLoraInputs(hot[target], target, loras)]));
+    hot && new Map(hot.map(([target, inputs]) => [target, hotLoraInputs(inputs, target, loras)]));
   const read = new Map<LoraInput["source"], Lora>();
   let active: readonly ActiveLora[] = [];
   let values = valuesOf(active);

@@ -1,4 +1,5 @@
 /** The worker's side of {@linkcode openWorkerSession}: one session, one request at a time. */
+import { holdForLife } from "./_life_lock.ts";
 import { openSession, type Runtime } from "./_onnxruntime.ts";
 import type { PortTensor } from "./_port_tensor.ts";
 import type { ExternalFile } from "./_program.ts";
@@ -40,6 +41,7 @@ class Service {
   async serve(request: Request): Promise<[value: unknown, transfer: Transferable[]]> {
     switch (request.kind) {
       case "start":
+        if (request.lock !== undefined) await holdForLife(request.lock);
         this.#runtime = await setUpRuntime(this.#build, request.settings);
         return [undefined, []];
       case "file":

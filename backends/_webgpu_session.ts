@@ -20,7 +20,7 @@ export interface WebGpuPlace extends LiveDevice {
 
 /** Opens a session on a device. */
 export async function openWebGpuSession(program: Program, place: WebGpuPlace): Promise<Session> {
-  const { runtime, device, lost, onCpu } = place;
+  const { runtime, device, onCpu } = place;
   const opening = createSession(runtime, program, {
     executionProviders: [{
       name: "webgpu",
@@ -29,7 +29,7 @@ export async function openWebGpuSession(program: Program, place: WebGpuPlace): P
     }],
     preferredOutputLocation: "gpu-buffer",
   });
-  const session = await abandonable(opening, lost);
+  const session = await onDevice(opening, place);
   return {
     ...portsOf(session),
     accepts: (tensor, port) =>
@@ -42,18 +42,35 @@ export async function openWebGpuSession(program: Program, place: WebGpuPlace): P
       const running = session.run(Object.fromEntries(inputs)).catch((cause) => {
         throw runtimeError(`Cannot run ${program.name}`, cause);
       });
-      const outputs = await abandonable(running, lost);
+      const outputs = await onDevice(running, place);
       const results: Record<string, PortTensor | DeviceTensor> = {};
       for (const [name, tensor] of Object.entries(outputs)) {
         results[name] = keep.has(name)
           ? new GpuTensor(tensor, place)
-          : await abandonable(download(tensor), lost);
+          : await onDevice(download(tensor), place);
       }
       return results;
     },
-    isLost: () => lost.aborted,
+    isLost: () => place.lost.aborted,
     release: () => session.release(),
   };
+}
+
+/**
+ * Waits for work on a device, or for its loss. A call fails in the runtime's own words where the loss is not known yet
+ * in the same turn of the event loop; the device's queue knows it once it has answered.
+ *
+ * @throws {BackendUnavailableError} If the device was lost, whatever the work says.
+ */
+async function onDevice<T>(work: Promise<T>, { device, lost }: LiveDevice): Promise<T> {
+  try {
+    return await abandonable(work, lost);
+  } catch (error) {
+    await device.queue.onSubmittedWorkDone().catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve)); // and its listeners have been told
+    lost.throwIfAborted();
+    throw error;
+  }
 }
 
 /** Copies a result to host memory and frees its buffer. */
@@ -87,8 +104,7 @@ class GpuTensor implements DeviceTensor {
 
   async read(): Promise<Tensor> {
     const { tensor, type, shape } = this;
-    const { lost, queue } = this.#place;
-    const data = await queue.run(() => abandonable(tensor.getData(), lost));
+    const data = await this.#place.queue.run(() => onDevice(tensor.getData(), this.#place));
     const host = fromPort(fromOrt({ type, data, dims: shape } as OrtTensor));
     return { data: Float32Array.from<number | bigint>(host.data, Number), shape };
   }

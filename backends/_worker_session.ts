@@ -1,5 +1,6 @@
 /** A session in a worker, seen from outside. */
 import { BackendUnavailableError, UnsupportedModelError } from "../core/errors.ts";
+import { hasLocks, onceGone } from "./_life_lock.ts";
 import { PlatformWorker } from "./_platform_worker.ts";
 import type { PortTensor } from "./_port_tensor.ts";
 import type { Program } from "./_program.ts";
@@ -11,6 +12,13 @@ import type { Reply, ReplyError, Request } from "./_worker_protocol.ts";
 
 /** The worker did not start, so nothing of the program has been handed over. */
 export class WorkerStartError extends BackendUnavailableError {}
+
+/** The worker was ended by somebody else. */
+class EndedError extends BackendUnavailableError {
+  constructor() {
+    super("The WASM worker was ended from outside. The next call starts a fresh one.");
+  }
+}
 
 /** How a worker is started. */
 export interface WorkerSettings extends WasmSettings {
@@ -64,11 +72,16 @@ interface Ports {
 /** The worker, and the one question that it may be working on. */
 class WorkerLink {
   readonly #worker: Worker;
+  readonly #terminate: () => void;
+  readonly #watching = new AbortController();
   #pending: PromiseWithResolvers<unknown> = Promise.withResolvers();
+  #reason: unknown;
   ended = false;
 
   constructor(script: string | URL | undefined) {
     this.#worker = newWorker(script);
+    this.#terminate = this.#worker.terminate.bind(this.#worker);
+    this.#worker.terminate = () => this.end(new EndedError());
     this.#pending.promise.catch(() => {}); // nobody has asked yet
     this.#worker.onmessage = ({ data: reply }: MessageEvent<Reply>) => {
       if ("error" in reply) this.#pending.reject(revive(reply.error));
@@ -82,14 +95,19 @@ class WorkerLink {
     };
   }
 
-  /** Waits until the worker answers. */
+  /**
+   * Waits until the worker answers. From then on its end is noticed, as when the platform wants its memory: no event
+   * tells that, but it loses its lock. Where there are no locks, nothing tells it.
+   */
   async start(settings: WasmSettings): Promise<void> {
+    const lock = hasLocks() ? crypto.randomUUID() : undefined;
     try {
-      await this.ask({ kind: "start", settings });
+      await this.ask({ kind: "start", settings, ...lock !== undefined && { lock } });
     } catch (cause) {
-      if (cause instanceof BackendUnavailableError) throw new WorkerStartError(cause.message, { cause });
-      throw cause;
+      if (cause instanceof EndedError || !(cause instanceof BackendUnavailableError)) throw cause;
+      throw new WorkerStartError(cause.message, { cause });
     }
+    if (lock !== undefined) onceGone(lock, this.#watching.signal, () => this.end(new EndedError()));
   }
 
   send(request: Request, transfer: Transferable[] = []): void {
@@ -97,14 +115,18 @@ class WorkerLink {
   }
 
   async ask<T>(request: Request): Promise<T> {
+    if (this.ended) throw this.#reason;
     this.#pending = Promise.withResolvers();
     this.send(request);
     return await this.#pending.promise as T;
   }
 
   end(reason: unknown): void {
+    if (this.ended) return;
     this.ended = true;
-    this.#worker.terminate();
+    this.#reason = reason;
+    this.#watching.abort();
+    this.#terminate();
     this.#pending.reject(reason);
   }
 }

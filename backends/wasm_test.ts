@@ -76,6 +76,38 @@ Deno.test("wasm runs in a worker after it has run in place, which changes the gl
   }
 });
 
+Deno.test("a worker that is ended from outside fails its call at once, and the next one starts a fresh one", async () => {
+  const script = `
+    const workers = [];
+    const { Worker } = globalThis;
+    globalThis.Worker = class extends Worker {
+      constructor(...given) {
+        super(...given);
+        workers.push(this);
+      }
+    };
+    const { wasm } = await import("./backends/wasm.ts");
+    const { layer, layerInput, slow } = await import("./backends/_testing.ts");
+    const loading = wasm({ threads: 1 }).load(layer());
+    setTimeout(() => workers.at(-1).terminate());
+    console.log((await loading.catch((error) => error)).name);
+    const input = { x: { data: new Float32Array(128 * 128), shape: [128, 128] } };
+    await using runner = await wasm({ threads: 1 }).load(slow(128, 100));
+    const ways = [
+      (worker) => worker.terminate(),
+      (worker) => Worker.prototype.terminate.call(worker), // as the platform does it: nobody is told
+    ];
+    for (const end of ways) {
+      const running = runner.run(input);
+      setTimeout(() => end(workers.at(-1)), 5);
+      console.log((await running.catch((error) => error)).name);
+      console.log((await runner.run(input)).y.data.length);
+    }
+  `;
+  const printed = await runScript(script, ["--allow-read"]);
+  assert.equal(printed, `BackendUnavailableError\n${"BackendUnavailableError\n16384\n".repeat(2)}`);
+});
+
 Deno.test("where a worker does not start, programs run in place, with one warning", async () => {
   const gone = new URL("./_no_such_worker.js", import.meta.url);
   for (const worker of [gone, gone.href, "data:text/javascript,throw new Error('broken')"]) {

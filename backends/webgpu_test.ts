@@ -3,7 +3,8 @@ import process from "node:process";
 import { GraphBuilder } from "../graph/builder.ts";
 import { memoryWeights } from "../weights/memory.ts";
 import { layer, layerInput, layerOutput, slow } from "./_testing.ts";
-import type { Backend } from "./backend.ts";
+import type { DeviceTensor } from "../core/tensor.ts";
+import type { Backend, Runner } from "./backend.ts";
 import { wasm } from "./wasm.ts";
 import { webgpu } from "./webgpu.ts";
 
@@ -33,6 +34,25 @@ test("a lost device fails the call that runs, and no later one", async () => {
   assert.deepEqual((await one.run(input)).y, input.x);
   await assert.rejects(() => kept.read(), { name: "BackendUnavailableError" });
   await assert.rejects(() => one.run({ x: kept }), { name: "BackendUnavailableError" });
+});
+
+test("a device's loss is told to a call of the same turn, whether it runs, reads or loads", async () => {
+  const calls: Readonly<
+    Record<string, (backend: Backend, runner: Runner, kept: DeviceTensor) => Promise<unknown>>
+  > = {
+    run: (_, runner) => runner.run(layerInput),
+    read: (_, __, kept) => kept.read(),
+    load: async (backend) => (await backend.load(layer())).run(layerInput), // some get as far as a first run
+  };
+  for (const [name, call] of Object.entries(calls)) {
+    const device = await (await navigator.gpu.requestAdapter())!.requestDevice();
+    const backend = webgpu({ device });
+    await using runner = await backend.load(layer());
+    const { y } = await runner.run(layerInput, { keep: ["y"] });
+    device.destroy();
+    await assert.rejects(call(backend, runner, y as DeviceTensor), { name: "BackendUnavailableError" }, name);
+    assert.deepEqual(await runner.run(layerInput), layerOutput);
+  }
 });
 
 test("backends with devices of their own share one queue", async () => {

@@ -14,6 +14,9 @@ function under(group: string, options: OptionTable): OptionTable {
 export const generateOptions: OptionTable = {
   ...under("What to show", {
     "negative-prompt": { value: "text", text: "what not to show, for guidance" },
+    "prompt2": { value: "text", text: "what a second text encoder reads in place of the prompt" },
+    "negative-prompt2": { value: "text", text: "likewise what not to show" },
+    "sizes": { value: "json", text: "sizes that the model is told: original, crop, target, negative" },
     "width": { value: "number", text: "pixels across", range: "a multiple of 8", default: "the model's" },
     "height": { value: "number", text: "pixels down", range: "a multiple of 8", default: "the model's" },
     "count": { value: "number", text: "how many pictures", range: "1 … 1024", default: "1" },

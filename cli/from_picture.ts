@@ -44,8 +44,16 @@ export function wordsOf(
   { options, kept = {} }: PictureRequest,
   isGiven: (name: string) => boolean,
 ): OptionWords {
-  const { opened: _, loras: _loras, guidanceMode: _mode, control, strength, samplerOptions, ...plain } =
-    options;
+  const {
+    opened: _,
+    loras: _loras,
+    guidanceMode: _mode,
+    control,
+    strength,
+    samplerOptions,
+    sizes,
+    ...plain
+  } = options;
   const words: Record<string, OptionWords[string]> = {};
   for (const [name, value] of Object.entries(plain)) words[dashed(name)] = String(value);
   for (const name of ["image", "mask"] as const) {
@@ -58,6 +66,7 @@ export function wordsOf(
   if (samplerOptions !== undefined && !isGiven("sampler")) { // they are the recorded sampler's
     words["sampler-options"] = JSON.stringify(samplerOptions);
   }
+  if (sizes !== undefined) words["sizes"] = JSON.stringify(sizes);
   if (control !== undefined && !isGiven("control")) {
     words["control"] = control.map(({ source }) => source);
     words["control-scale"] = control.map(({ scale = 1 }) => `${scale}`);

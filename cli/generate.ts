@@ -156,9 +156,13 @@ async function withProgress(
 }
 
 async function readOptions(given: ParsedArguments): Promise<Omit<GenerateOptions, "prompt">> {
+  const sizes = given.text("sizes");
   return {
     ...optional("sampler", readSampler(given)),
     ...optional("negativePrompt", given.text("negative-prompt")),
+    ...optional("prompt2", given.text("prompt2")),
+    ...optional("negativePrompt2", given.text("negative-prompt2")),
+    ...sizes !== undefined && { sizes: parseObject("sizes", sizes) },
     ...optional("steps", given.number("steps")),
     ...optional("guidance", given.number("guidance")),
     ...optional("guidanceRescale", given.number("guidance-rescale")),
@@ -194,18 +198,25 @@ async function readPicture(path: string | undefined): Promise<Uint8Array | undef
 /** `--sampler NAME`, with `--eta` and `--sampler-options` as JSON. */
 function readSampler(given: ParsedArguments): Sampler | undefined {
   const [name, eta, json] = [given.text("sampler"), given.number("eta"), given.text("sampler-options")];
-  if (name !== undefined) return createSampler(name, { ...json !== undefined && parseObject(json), eta });
+  if (name !== undefined) {
+    return createSampler(name, { ...json !== undefined && parseObject("sampler-options", json), eta });
+  }
   if (eta === undefined && json === undefined) return undefined;
   throw new UsageError("--eta and --sampler-options belong to a sampler: expected --sampler too.");
 }
 
-function parseObject(json: string): Record<string, unknown> {
+function parseObject(option: keyof typeof examples, json: string): Record<string, unknown> {
   try {
     const value: unknown = JSON.parse(json);
     if (typeof value === "object" && value !== null && !Array.isArray(value)) return { ...value };
   } catch { /* said below */ }
-  throw new UsageError(`Cannot read --sampler-options ${json}: expected JSON, as '{"spacing":"trailing"}'.`);
+  throw new UsageError(`Cannot read --${option} ${json}: expected JSON, as '${examples[option]}'.`);
 }
+
+const examples = {
+  "sampler-options": '{"spacing":"trailing"}',
+  "sizes": '{"original":{"width":1024,"height":1024}}',
+} as const;
 
 function report({ images, milliseconds }: Generation, paths: readonly string[]): unknown {
   const { prompt, model, backend, sampler, steps, seed } = images[0]!.parameters;

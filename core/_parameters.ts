@@ -17,6 +17,10 @@ export function parametersOf(
   return {
     prompt: run.prompts[row]!,
     negativePrompt: run.negativePrompts?.[row] ?? "",
+    ...run.negativePrompts?.[row] === "" && { emptyNegativePrompt: true },
+    ...run.prompts2 !== undefined && { prompt2: run.prompts2[row]! },
+    ...run.negativePrompts2 !== undefined && { negativePrompt2: run.negativePrompts2[row]! },
+    ...run.sizes !== undefined && { sizes: run.sizes },
     model: name,
     backend,
     sampler: sampler.name,

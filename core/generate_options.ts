@@ -6,12 +6,13 @@
 import { checkOptions } from "./check_options.ts";
 import { pictureSize, type ReadOptions } from "./_pictures.ts";
 import type { Picture } from "./image.ts";
-import { BASE, type Model } from "./model.ts";
+import { BASE, type Model, type OptionOfSome } from "./model.ts";
 import type { Control, ControlOptions, PromptSyntax } from "./parts.ts";
 import type { RandomSource } from "./noise.ts";
 import type { Sampler } from "./sampler.ts";
 import type { GenerationStep } from "./generation.ts";
 import { type Latent, sizeOf } from "./tensor.ts";
+import { checkSizes, type RunSizes } from "./told_sizes.ts";
 
 /** Options of {@linkcode Pipeline.generate} and {@linkcode Pipeline.stream}. */
 export interface GenerateOptions {
@@ -19,6 +20,12 @@ export interface GenerateOptions {
   readonly prompt: string | readonly string[];
   /** What not to show, for guidance; one for all prompts or one each. @default {""} */
   readonly negativePrompt?: string | readonly string[];
+  /** What a model's second text encoder reads, in place of `prompt`; one for all prompts or one each. @default {prompt} */
+  readonly prompt2?: string | readonly string[];
+  /** Likewise, in place of `negativePrompt`. @default {negativePrompt} */
+  readonly negativePrompt2?: string | readonly string[];
+  /** Sizes that the model is told, where it is told any (Stable Diffusion XL). @default {the result's, nothing cut off} */
+  readonly sizes?: RunSizes;
   /** The algorithm, or its name, as "DPM++ 2M Karras". @default {the model's own} */
   readonly sampler?: Sampler | string;
   /** Number of steps. @default {the sampler's} */
@@ -78,6 +85,9 @@ export interface GenerateOptions {
 const generateOptions: Readonly<Record<keyof GenerateOptions, true>> = {
   prompt: true,
   negativePrompt: true,
+  prompt2: true,
+  negativePrompt2: true,
+  sizes: true,
   sampler: true,
   steps: true,
   guidance: true,
@@ -138,6 +148,11 @@ export interface Run {
   readonly prompts: readonly string[];
   /** Absent where the caller named none. */
   readonly negativePrompts?: readonly string[];
+  /** Absent where they are the prompts. */
+  readonly prompts2?: readonly string[];
+  /** Absent where they are the negative prompts. */
+  readonly negativePrompts2?: readonly string[];
+  readonly sizes?: RunSizes;
   readonly sampler: Sampler;
   readonly kind: string;
   readonly steps: number;
@@ -207,25 +222,21 @@ export function planRun(options: ReadOptions, model: Model): Run {
   if (prompts.length === 0) {
     throw new RangeError("Cannot generate: the list of prompts is empty, expected one or more.");
   }
-  const negative = options.negativePrompt === undefined ? undefined : list(options.negativePrompt);
-  if (negative !== undefined && negative.length !== 1 && negative.length * count !== prompts.length) {
-    throw new RangeError(
-      `Cannot generate: ${negative.length} negative prompts for ${
-        prompts.length / count
-      } prompts, expected 1 or as many.`,
-    );
-  }
+  checkTaken(options, model);
+  if (options.sizes !== undefined) checkSizes(options.sizes);
+  const negativePrompts = rowsOf("negative prompts", options.negativePrompt, prompts.length, count);
+  const prompts2 = rowsOf("second prompts", options.prompt2, prompts.length, count);
+  const negativePrompts2 = rowsOf("second negative prompts", options.negativePrompt2, prompts.length, count);
   const latents = options.latents;
   if (latents !== undefined) {
     checkLatents(latents, [prompts.length, model.latentChannels, height / model.scale, width / model.scale]);
   }
   return {
     prompts,
-    ...negative !== undefined && {
-      negativePrompts: prompts.map((_, row) =>
-        negative[negative.length === 1 ? 0 : Math.floor(row / count)]!
-      ),
-    },
+    ...negativePrompts !== undefined && { negativePrompts },
+    ...prompts2 !== undefined && { prompts2 },
+    ...negativePrompts2 !== undefined && { negativePrompts2 },
+    ...options.sizes !== undefined && { sizes: options.sizes },
     sampler,
     kind,
     steps,
@@ -245,6 +256,42 @@ export function planRun(options: ReadOptions, model: Model): Run {
     rng: oneOf("rng", options.rng ?? "cpu", ["cpu", "cuda"]),
     strength: inRange("strength", options.strength ?? (mask === undefined ? 0.8 : 1), 0, 1),
   };
+}
+
+/** What not every model takes. */
+const ofSome: Readonly<Record<OptionOfSome, string>> = {
+  prompt2: "has one text encoder",
+  negativePrompt2: "has one text encoder",
+  sizes: "is told no sizes",
+};
+
+function checkTaken(options: ReadOptions, { name, takes = [] }: Model): void {
+  for (const option of Object.keys(ofSome) as OptionOfSome[]) {
+    if (options[option] === undefined || takes.includes(option)) continue;
+    throw new TypeError(
+      `Cannot generate with ${option}: the model "${name}" ${
+        ofSome[option]
+      }, expected none, or a model such as ` +
+        `Stable Diffusion XL.`,
+    );
+  }
+}
+
+/** One text a picture, of one for all or one a prompt. */
+function rowsOf(
+  what: string,
+  given: string | readonly string[] | undefined,
+  rows: number,
+  count: number,
+): string[] | undefined {
+  if (given === undefined) return undefined;
+  const texts = list(given);
+  if (texts.length !== 1 && texts.length * count !== rows) {
+    throw new RangeError(
+      `Cannot generate: ${texts.length} ${what} for ${rows / count} prompts, expected 1 or as many.`,
+    );
+  }
+  return Array.from({ length: rows }, (_, row) => texts[texts.length === 1 ? 0 : Math.floor(row / count)]!);
 }
 
 function planSeeds(seed: number | readonly number[] | undefined, rows: number): number[] {

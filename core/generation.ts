@@ -9,6 +9,7 @@ import type { PictureSources } from "./picture_sources.ts";
 import type { PromptSyntax } from "./parts.ts";
 import type { SamplerStep } from "./run_sampler.ts";
 import type { Latent } from "./tensor.ts";
+import type { RunSizes } from "./told_sizes.ts";
 
 /** How a picture was made: enough to make it again, or what it lacks for that. */
 export interface GenerationParameters {
@@ -16,6 +17,14 @@ export interface GenerationParameters {
   readonly prompt: string;
   /** What not to show; empty if nothing was named. */
   readonly negativePrompt: string;
+  /** Present where an empty text was named, which is not the same as none for every model. */
+  readonly emptyNegativePrompt?: true;
+  /** Present where a second text encoder read something else. */
+  readonly prompt2?: string;
+  /** Likewise what not to show. */
+  readonly negativePrompt2?: string;
+  /** Present where the model was told others than the picture's own. */
+  readonly sizes?: RunSizes;
   /** The model's name. */
   readonly model: string;
   /** The backend's name. */

@@ -30,4 +30,5 @@ export type * from "./sampler.ts";
 export * from "./schedule.ts";
 export * from "./tensor.ts";
 export type * from "./tokenizer.ts";
+export type { RunSizes, ToldSizes } from "./told_sizes.ts";
 export * from "./torch_noise.ts";

@@ -43,6 +43,8 @@ export interface Model {
   readonly guidanceScale: number;
   /** Which passes a step takes and how they become one. @default {classifier-free guidance} */
   readonly guidance?: (options: GuidanceOptions) => Guidance;
+  /** Options of a run that not every model knows what to do with; a run with others of them is refused. @default {[]} */
+  readonly takes?: readonly OptionOfSome[];
   /** Side of the pictures that it was trained on, in pixels. */
   readonly size: number;
   /** Pixels that a latent pixel stands for; widths and heights are multiples of it. */
@@ -63,12 +65,23 @@ export interface Model {
   readonly origin?: ModelOrigin;
 }
 
+/** Options of a run that are for models with two text encoders, or that are told sizes. */
+export type OptionOfSome = "prompt2" | "negativePrompt2" | "sizes";
+
 /** A LoRA to use. */
 export interface LoraInput {
   /** Path of a safetensors file, its bytes, or the name of one that the model carries (`lora_<name>/` in its folder). */
   readonly source: string | Uint8Array | Blob;
-  /** How much of it, for both networks or for each; may be negative. @default {1} */
-  readonly scale?: number | { readonly unet: number; readonly textEncoder: number };
+  /**
+   * How much of it, for all networks or for each; may be negative. A second text encoder takes the first one's where it
+   * has none of its own.
+   * @default {1}
+   */
+  readonly scale?: number | {
+    readonly unet: number;
+    readonly textEncoder: number;
+    readonly textEncoder2?: number;
+  };
   /** Whether keys that fit no module are an error. @default {true} */
   readonly strict?: boolean;
 }

@@ -6,6 +6,7 @@
  */
 import type { Noise } from "./noise.ts";
 import type { DeviceTensor, Latent, Tensor } from "./tensor.ts";
+import type { RunSizes } from "./told_sizes.ts";
 
 /**
  * What the text encoder tells the UNet: named tensors of as many rows as there are pictures. A network takes them by
@@ -56,6 +57,12 @@ export interface EncodeRequest {
   readonly prompts: readonly string[];
   /** What not to show, one a picture; absent where the user said nothing, which is not the same as `""` everywhere. */
   readonly negativePrompts?: readonly string[];
+  /** What a second text encoder reads, where it is not the same, one a picture; see {@linkcode Model.takes}. */
+  readonly prompts2?: readonly string[];
+  /** Likewise what not to show. */
+  readonly negativePrompts2?: readonly string[];
+  /** Sizes that the network is told, where it is told any; see {@linkcode Model.takes}. */
+  readonly sizes?: RunSizes;
   /** The passes that {@linkcode Guidance} asks for. */
   readonly passes: readonly string[];
   /** Pixels across, of the picture that is made. */

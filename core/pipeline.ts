@@ -10,6 +10,7 @@ import { parametersOf } from "./_parameters.ts";
 import { type ReadOptions, readPictures } from "./_pictures.ts";
 import { RowGroups } from "./_row_groups.ts";
 import { asPixels, runNoise, startRun } from "./_start.ts";
+import { HeldStreams } from "./_held_streams.ts";
 import { picturesSources, usedLoras } from "./_used.ts";
 import { checkGenerateOptions, type GenerateOptions, planRun, type Run } from "./generate_options.ts";
 import type {
@@ -56,6 +57,7 @@ export class Pipeline implements AsyncDisposable {
   readonly model: Model;
   readonly #options: PipelineOptions;
   readonly #queue = new Queue();
+  readonly #streams = new HeldStreams<GenerationStep, Generation>();
   readonly #opened = new Set<LazyPart<unknown>>();
   #loras: readonly UsedLora[] = [];
   #disposed = false;
@@ -75,7 +77,8 @@ export class Pipeline implements AsyncDisposable {
    * @throws {DOMException} "AbortError" or "TimeoutError" when the signal fires.
    */
   async generate(options: GenerateOptions): Promise<Generation> {
-    const steps = this.stream(options);
+    this.#streams.refuseInside("generate");
+    const steps = this.#steps(options);
     while (true) {
       const { done, value } = await steps.next();
       if (done) return value;
@@ -83,22 +86,29 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /**
-   * Makes pictures, yielding after every step; the return value is the finished run. Breaking out of the loop
-   * stops the run.
+   * Makes pictures, yielding after every step; the return value is the finished run. It takes its turn when the first
+   * step is asked for. Breaking out of the loop stops the run; so does the signal, also between two steps, and the
+   * garbage collector where nobody holds the stream any longer.
+   *
+   * @throws {TypeError} From a call of this pipeline inside the loop, which would wait for the loop's own end.
    */
-  async *stream(options: GenerateOptions): AsyncGenerator<GenerationStep, Generation, void> {
+  stream(options: GenerateOptions): AsyncGenerator<GenerationStep, Generation, void> {
+    return this.#streams.hold(this.#steps(options), options);
+  }
+
+  async *#steps(options: GenerateOptions): AsyncGenerator<GenerationStep, Generation, void> {
     checkGenerateOptions(options);
     if (this.#disposed) {
       throw new TypeError("Cannot generate: the pipeline has been disposed of, make a new one.");
     }
     const { signal } = options;
     signal?.throwIfAborted();
-    const { sampler: named, ...others } = options;
-    const sampler = typeof named === "string" ? this.#samplerCalled(named) : named;
-    const given = { ...others, ...sampler !== undefined && { sampler } };
-    const read = await readPictures(given, this.model, this.#options.decodeImage);
-    const run = planRun(read, this.model);
-    const turn = await this.#queue.turn(signal);
+    const coming = this.#queue.turn(signal); // before anything is waited for: calls are served in their order
+    const { run, read } = await this.#plan(options).catch((error) => {
+      coming.then((turn) => turn[Symbol.dispose](), () => {});
+      throw error;
+    });
+    const turn = await coming;
     const clock = new Clock(signal);
     let drop = this.#options.keep === "phase";
     try {
@@ -112,6 +122,14 @@ export class Pipeline implements AsyncDisposable {
         turn[Symbol.dispose]()
       );
     }
+  }
+
+  async #plan(options: GenerateOptions): Promise<{ readonly run: Run; readonly read: ReadOptions }> {
+    const { sampler: named, ...others } = options;
+    const sampler = typeof named === "string" ? this.#samplerCalled(named) : named;
+    const given = { ...others, ...sampler !== undefined && { sampler } };
+    const read = await readPictures(given, this.model, this.#options.decodeImage);
+    return { run: planRun(read, this.model), read };
   }
 
   async *#run(
@@ -213,8 +231,9 @@ export class Pipeline implements AsyncDisposable {
    * @throws {WeightsError} If a file is damaged or made for another model; the present LoRAs stay.
    * @throws {UnsupportedModelError} If it is of a kind that is not supported, or the model takes none.
    */
-  setLoras(loras: readonly LoraInput[]): Promise<string[]> {
-    return this.#queue.run(async () => {
+  async setLoras(loras: readonly LoraInput[]): Promise<string[]> {
+    this.#streams.refuseInside("set LoRAs");
+    return await this.#queue.run(async () => {
       const { name, setLoras } = this.model;
       if (setLoras === undefined) {
         throw new UnsupportedModelError(`Cannot set LoRAs: the model "${name}" takes none.`);
@@ -227,24 +246,29 @@ export class Pipeline implements AsyncDisposable {
 
   /** Drops all parts; the next call loads them again. */
   async release(): Promise<void> {
+    this.#streams.refuseInside("release the parts");
     await this.#queue.run(() => this.#drop());
   }
 
   /** Waits for the current run and frees everything; the pipeline cannot be used again. */
-  [Symbol.asyncDispose](): Promise<void> {
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#streams.refuseInside("dispose of the pipeline");
     this.#disposed = true;
-    return this.release();
+    await this.release();
   }
 
   async #encode(run: Run, { passes }: Guidance, options: ReadOptions, clock: Clock): Promise<Encoded> {
     const { clipSkip, promptSyntax, onWarning } = options;
-    const { prompts, negativePrompts, width, height } = run;
+    const { prompts, negativePrompts, prompts2, negativePrompts2, sizes, width, height } = run;
     const encoder = await clock.load(this.model.textEncoder.get());
     const encoded = await clock.spend(
       "encode",
       encoder.encode({
         prompts,
         ...negativePrompts !== undefined && { negativePrompts },
+        ...prompts2 !== undefined && { prompts2 },
+        ...negativePrompts2 !== undefined && { negativePrompts2 },
+        ...sizes !== undefined && { sizes },
         passes,
         width,
         height,

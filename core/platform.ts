@@ -7,6 +7,7 @@
 
 /** Node's modules that are used, which Deno and Bun have too. */
 interface Builtins {
+  readonly "node:async_hooks": typeof import("node:async_hooks");
   readonly "node:crypto": typeof import("node:crypto");
   readonly "node:fs/promises": typeof import("node:fs/promises");
   readonly "node:os": typeof import("node:os");
@@ -19,12 +20,17 @@ interface Builtins {
  * @throws {TypeError} If this platform has none, as browsers.
  */
 export function builtin<Name extends keyof Builtins>(name: Name): Builtins[Name] {
-  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } };
-  const found = process?.getBuiltinModule?.(name);
-  if (found !== undefined) return found as Builtins[Name];
+  const found = builtinIfAny(name);
+  if (found !== undefined) return found;
   throw new TypeError(
     `Cannot import "${name}": this platform has no such module, expected Deno, Node or Bun.`,
   );
+}
+
+/** A module of Node's, where this platform has it. */
+export function builtinIfAny<Name extends keyof Builtins>(name: Name): Builtins[Name] | undefined {
+  const { process } = globalThis as { process?: { getBuiltinModule?(name: string): unknown } };
+  return process?.getBuiltinModule?.(name) as Builtins[Name] | undefined;
 }
 
 /**

@@ -8,3 +8,4 @@ export * from "./components.ts";
 export type * from "./family.ts";
 export type * from "./open_options.ts";
 export * from "./stable_diffusion.ts";
+export * from "./stable_diffusion_xl.ts";

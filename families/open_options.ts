@@ -8,7 +8,7 @@ import type { Backend } from "../backends/backend.ts";
 import type { ModelPrecision } from "../backends/precision.ts";
 import type { PredictionType } from "../core/schedule.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
-import type { CheckpointOptions } from "../weights/checkpoint.ts";
+import type { XlCheckpointOptions } from "../weights/checkpoint_xl.ts";
 import type { ModelFolder } from "../weights/model_folder.ts";
 import type { TextualInversion } from "../parts/textual_inversion.ts";
 
@@ -47,7 +47,7 @@ export interface OpenModelOptions {
   /** What the UNet predicts, where the model does not say, as single files of 2.x. @default {what the model says} */
   readonly predictionType?: PredictionType;
   /** Fields of configurations that the shapes in a single file do not tell, where they are not the usual ones. */
-  readonly checkpoint?: CheckpointOptions;
+  readonly checkpoint?: XlCheckpointOptions;
   /** New words for prompts. @default {[]} */
   readonly inversions?: readonly TextualInversion[];
   /** Loads the networks with ports, so that LoRAs are swapped without loading again. @default {none: they are merged} */

@@ -1,8 +1,8 @@
 /** Prompts in A1111's syntax: networks in angle brackets, `AND`, words that change with the step; then weights. */
 import type { Encoded, EncodeRequest, Pass } from "../core/parts.ts";
-import { sliceRows, type Tensor } from "../core/tensor.ts";
 import { extraNetworks, type PromptPart, promptParts } from "../tokenizer/prompt_parts.ts";
 import { promptSteps } from "../tokenizer/prompt_schedule.ts";
+import { checkPasses, type EncodeTexts, passesOf } from "./_pass_texts.ts";
 
 /** Name of the pass of the n-th of several prompts that steer together. */
 const passOf = (part: number) => part === 0 ? "conditional" : `conditional ${part + 1}`;
@@ -14,17 +14,9 @@ const passOf = (part: number) => part === 0 ? "conditional" : `conditional ${par
  * @throws {RangeError} If a pass is neither conditional nor unconditional, or prompts are joined by `AND` where there
  * is no unconditional pass.
  */
-export async function encodeWeighted(
-  request: EncodeRequest,
-  encode: (texts: readonly string[]) => Promise<Tensor>,
-): Promise<Encoded> {
+export async function encodeWeighted(request: EncodeRequest, encode: EncodeTexts): Promise<Encoded> {
   const { prompts, negativePrompts = prompts.map(() => ""), passes, steps = 1 } = request;
-  const unknown = passes.find((name) => name !== "conditional" && name !== "unconditional");
-  if (unknown !== undefined) {
-    throw new RangeError(
-      `Cannot encode the prompts for the pass "${unknown}": expected "conditional" or "unconditional".`,
-    );
-  }
+  checkPasses(passes);
   const positive = withoutNetworks(prompts, request.onWarning).map(promptParts);
   const negative = withoutNetworks(negativePrompts, request.onWarning);
   const count = Math.max(...positive.map(({ length }) => length));
@@ -42,12 +34,14 @@ export async function encodeWeighted(
     name === "unconditional"
       ? negative
       : positive.map((row) => part(row, name === passOf(0) ? 0 : 1 + further.indexOf(name)).text);
-  const timeline = names.flatMap(textsOf).map((text) => promptSteps(text, Math.max(steps, 1)));
+  const timeline = names.flatMap((pass) =>
+    textsOf(pass).map((text, row) => ({ pass, row, steps: promptSteps(text, Math.max(steps, 1)) }))
+  );
 
   const known = new Map<string, readonly Pass[]>();
   const list: (readonly Pass[])[] = [];
   for (let step = 0; step < Math.max(steps, 1); step++) {
-    const texts = timeline.map((own) => own[step]!);
+    const texts = timeline.map(({ pass, row, steps }) => ({ pass, row, text: steps[step]! }));
     const key = JSON.stringify(texts);
     const made = known.get(key) ?? passesOf(names, prompts.length, await encode(texts));
     known.set(key, made);
@@ -67,13 +61,6 @@ export async function encodeWeighted(
       }],
     },
   };
-}
-
-function passesOf(names: readonly string[], rows: number, states: Tensor): readonly Pass[] {
-  return names.map((name, i) => ({
-    name,
-    conditioning: { encoder_hidden_states: sliceRows(states, i * rows, (i + 1) * rows) },
-  }));
 }
 
 /** Networks are set for a whole pipeline, not by a prompt: they are told, and do not become words. */

@@ -8,10 +8,11 @@ import { LazyPart } from "../core/lazy_part.ts";
 import type { Encoded, EncodeRequest, TextEncoder } from "../core/parts.ts";
 import type { Tensor } from "../core/tensor.ts";
 import type { Tokenizer } from "../core/tokenizer.ts";
-import { chunkPrompt, padTokens, type WeightedRow } from "../tokenizer/chunk.ts";
-import { parsePromptWeights } from "../tokenizer/prompt_weights.ts";
-import { passPrompts } from "./_pass_prompts.ts";
+import { clipRows, cutText, joinRows, longest, tooLong } from "./_clip_rows.ts";
+import { encodePasses, type EncodeTexts } from "./_pass_texts.ts";
 import { encodeWeighted } from "./_weighted_prompts.ts";
+
+export { weigh } from "./_clip_rows.ts";
 
 /** What a {@linkcode TextEncoder} of ours is made of. */
 export interface ClipTextEncoderOptions {
@@ -46,51 +47,17 @@ export function clipTextEncoder({ tokenizer, load, inputs }: ClipTextEncoderOpti
   return {
     async encode(request: EncodeRequest): Promise<Encoded> {
       const { clipSkip = 0, syntax = "plain", onWarning } = request;
-      if (syntax === "weighted") {
-        const weighted = async (texts: readonly string[]) => {
-          const empty = chunkPrompt([[]], tokenizer)[0]!;
-          const chunks = texts.map((text) => chunkPrompt(parsePromptWeights(text), tokenizer));
-          const longest = Math.max(...chunks.map(({ length }) => length));
-          const rows = chunks.flatMap((own) => Array.from({ length: longest }, (_, i) => own[i] ?? empty));
-          const hidden = weigh(await run(rows.map(({ ids }) => ids), clipSkip), rows);
-          const [, tokens, width] = hidden.shape as [number, number, number];
-          return { data: hidden.data, shape: [texts.length, longest * tokens, width] };
-        };
-        return await encodeWeighted(request, weighted);
-      }
-      const { prompts, encoded } = passPrompts(request);
-      const rows = prompts.map((prompt) => padTokens(tokenizer.tokenize(prompt), tokenizer));
-      const dropped = Math.max(...rows.map((row) => row.dropped));
-      if (dropped > 0) onWarning?.(tooLong(tokenizer, dropped));
-      return encoded(await run(rows.map(({ ids }) => ids), clipSkip));
+      const encode: EncodeTexts = async (given) => {
+        const texts = given.map(({ text }) => cutText(text, tokenizer, syntax));
+        const warning = tooLong(texts, tokenizer);
+        if (warning !== undefined) onWarning?.(warning);
+        const chunks = longest(texts);
+        const rows = clipRows(texts, tokenizer, chunks);
+        const states = await run(rows.map(({ ids }) => ids), clipSkip);
+        return { encoder_hidden_states: joinRows(states, rows, chunks) };
+      };
+      return await (syntax === "weighted" ? encodeWeighted : encodePasses)(request, encode);
     },
     [Symbol.asyncDispose]: () => network.release(),
   };
-}
-
-/**
- * Scales each token's state by its weight and brings the row's mean back to what it was, as A1111's web UI does.
- *
- * @param hidden `[rows, tokens, width]`.
- */
-export function weigh(hidden: Tensor, rows: readonly WeightedRow[]): Tensor {
-  const [, tokens, width] = hidden.shape as [number, number, number];
-  const data = Float32Array.from(hidden.data);
-  for (const [index, { weights }] of rows.entries()) {
-    if (weights.every((weight) => weight === 1)) continue;
-    const row = data.subarray(index * tokens * width, (index + 1) * tokens * width);
-    const before = sum(row);
-    row.forEach((value, i) => row[i] = value * weights[Math.floor(i / width)]!);
-    const restore = before / sum(row);
-    row.forEach((value, i) => row[i] = value * restore);
-  }
-  return { data, shape: hidden.shape };
-}
-
-function sum(values: Float32Array): number {
-  return values.reduce((total, value) => total + value, 0);
-}
-
-function tooLong({ maxLength }: Tokenizer, dropped: number): string {
-  return `The prompt is too long: ${dropped} tokens after the first ${maxLength - 2} were left out.`;
 }

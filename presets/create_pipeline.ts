@@ -112,7 +112,7 @@ async function fileWithBesides(path: string): Promise<ModelFolder> {
   const names = [
     file!.replace(/\.(?:safetensors|gguf)$/, ".vae.safetensors"),
     ...tokenizer,
-    ...tokenizer.map((name) => `tokenizer/${name}`),
+    ...["tokenizer", "tokenizer_2"].flatMap((folder) => tokenizer.map((name) => `${folder}/${name}`)),
   ];
   const found = await Promise.all(names.map((name) => exists(`${folder.path}/${name}`)));
   const files = new Set([file!, ...names.filter((_, i) => found[i])]);

@@ -13,6 +13,7 @@ export const encodeGenerated: ImageEncoder = (image, format, parameters, options
 export function parametersText(parameters: GenerationParameters): string {
   const { prompt, negativePrompt, sampler, steps, guidance, seed, width, height, model } = parameters;
   const { strength, guidanceRescale, clipSkip, promptSyntax, rng } = parameters;
+  const { emptyNegativePrompt, prompt2, negativePrompt2, sizes } = parameters;
   const { eta, steps: _, ...samplerOptions } = { ...parameters.samplerOptions } as Record<string, unknown>;
   const hasOptions = Object.values(samplerOptions).some((value) => value !== undefined);
   const settings = {
@@ -28,6 +29,10 @@ export function parametersText(parameters: GenerationParameters): string {
     ...eta !== undefined && { "Eta": `${eta}` },
     ...hasOptions && { "Sampler options": JSON.stringify(samplerOptions) },
     ...promptSyntax !== undefined && { "Prompt syntax": promptSyntax },
+    ...emptyNegativePrompt && { "Empty negative prompt": "yes" },
+    ...prompt2 !== undefined && { "Prompt 2": JSON.stringify(prompt2) },
+    ...negativePrompt2 !== undefined && { "Negative prompt 2": JSON.stringify(negativePrompt2) },
+    ...sizes !== undefined && { "Sizes": JSON.stringify(sizes) },
     "RNG": rng === "cuda" ? "NV" : "CPU",
     ...sourcesSettings(parameters),
     "Version": VERSION,
@@ -55,7 +60,7 @@ function withNotes(
 
 /** Settings that not every picture has, which a note of their name would counterfeit. */
 const ownSettings =
-  /^(?:Denoising strength|CFG rescale|Clip skip|Eta|Sampler options|Prompt syntax|Model path|Model bytes|Opened with|LoRAs|Controls|Image hash|Mask hash|Run|Not kept)$/;
+  /^(?:Denoising strength|CFG rescale|Clip skip|Eta|Sampler options|Prompt syntax|Empty negative prompt|Prompt 2|Negative prompt 2|Sizes|Model path|Model bytes|Opened with|LoRAs|Controls|Image hash|Mask hash|Run|Not kept)$/;
 
 /** What else it was made from: settings that only we write, JSON where they are more than a word. */
 function sourcesSettings(

@@ -8,12 +8,13 @@ import { chooseFamily } from "../families/choose.ts";
 import type { Family } from "../families/family.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
 import { stableDiffusion } from "../families/stable_diffusion.ts";
+import { stableDiffusionXl } from "../families/stable_diffusion_xl.ts";
 import { partsBeside, withGivenParts } from "../layouts/given_parts.ts";
 import { readComponents } from "../layouts/read_components.ts";
 import type { ModelFolder } from "../weights/model_folder.ts";
 
 /** The families of the SDK. */
-export const FAMILIES: readonly Family[] = [stableDiffusion];
+export const FAMILIES: readonly Family[] = [stableDiffusion, stableDiffusionXl];
 
 /** Options of {@linkcode openModelFolder}. */
 export interface OpenFolderOptions extends OpenModelOptions {

@@ -26,13 +26,8 @@ function folderOf(files: Readonly<Record<string, unknown>>): ModelFolder {
 
 Deno.test("models of other families are refused by name", async () => {
   const others: readonly [files: Record<string, unknown>, message: RegExp][] = [
-    [
-      { "model_index.json": { _class_name: "StableDiffusionXLPipeline" }, "unet/config.json": {} },
-      /StableDiffusionXLPipeline/,
-    ],
     [{ "model_index.json": { _class_name: "FluxPipeline" }, "transformer/config.json": {} }, /FluxPipeline/],
     [{ "transformer/config.json": {} }, /"transformer\/", as Stable Diffusion 3, Flux/],
-    [{ "unet/config.json": {}, "text_encoder_2/config.json": {} }, /Stable Diffusion XL/],
     [
       { "unet/config.json": { _class_name: "UNetSpatioTemporalConditionModel" } },
       /UNetSpatioTemporalConditionModel/,

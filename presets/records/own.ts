@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { checkSizes, type RunSizes } from "../../core/told_sizes.ts";
 import { recordedOptions } from "../_origin.ts";
 import { parseParameters } from "../../image/mod.ts";
 import { SAMPLERS } from "../../samplers/registry.ts";
@@ -43,12 +44,16 @@ function readOwn(text: string): PictureRequest {
   const samplerOptions = { ...given.json("Sampler options"), ...optional("eta", given.number("Eta")) };
   const layers = given.number("Clip skip"); // there 1 is the last layer
   const strength = given.number("Denoising strength");
+  const sizes = given.json("Sizes");
   const { guidanceMode, batchNoise, batchSize } = given.json("Run") ?? {};
   const [loras, control] = [usedFiles(given, "LoRAs"), usedFiles(given, "Controls")];
   const opened = recordedOptions(given.json("Opened with") ?? {});
   const options: RequestOptions = {
     prompt,
-    ...negativePrompt !== "" && { negativePrompt },
+    ...(negativePrompt !== "" || given.text("Empty negative prompt") !== undefined) && { negativePrompt },
+    ...optional("prompt2", quoted(given, "Prompt 2")),
+    ...optional("negativePrompt2", quoted(given, "Negative prompt 2")),
+    ...sizes !== undefined && { sizes: told(sizes) },
     ...isOurs && optional("sampler", sampler),
     ...isOurs && Object.keys(samplerOptions).length > 0 && { samplerOptions },
     ...optional("steps", given.number("Steps")),
@@ -92,6 +97,25 @@ function readOwn(text: string): PictureRequest {
     }],
   ];
   return { writer: VERSION, options, remarks, ...optional("model", name), kept };
+}
+
+/** A text that is kept as JSON. */
+function quoted(given: Settings, name: string): string | undefined {
+  const text = given.text(name);
+  if (text === undefined) return undefined;
+  const { value } = parseObject(`{"value":${text}}`, name);
+  if (typeof value === "string") return value;
+  throw unreadable(`its ${name} is ${JSON.stringify(text)}`, "a text");
+}
+
+/** Sizes as an option takes them. */
+function told(sizes: RunSizes): RunSizes {
+  try {
+    checkSizes(sizes);
+    return sizes;
+  } catch {
+    throw unreadable(`its Sizes are ${JSON.stringify(sizes)}`, "sizes in pixels");
+  }
 }
 
 interface UsedFile {

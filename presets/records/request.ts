@@ -7,6 +7,7 @@ import type { ControlInput } from "../../core/generate_options.ts";
 import type { LoraInput } from "../../core/model.ts";
 import type { PromptSyntax } from "../../core/parts.ts";
 import type { RandomSource } from "../../core/noise.ts";
+import type { RunSizes } from "../../core/told_sizes.ts";
 
 /** Options as a picture's file gives them; what it does not say is absent. */
 export interface RequestOptions {
@@ -14,6 +15,12 @@ export interface RequestOptions {
   readonly prompt: string;
   /** What not to show. */
   readonly negativePrompt?: string;
+  /** What a second text encoder reads. */
+  readonly prompt2?: string;
+  /** Likewise what not to show. */
+  readonly negativePrompt2?: string;
+  /** Sizes that the model is told. */
+  readonly sizes?: RunSizes;
   /** Name of the sampler, one of ours. */
   readonly sampler?: string;
   /** Options of its factory. */

@@ -1,7 +1,7 @@
 /** A network of which we write the graph: its configuration, and how its weights are opened. */
-import type { Json } from "../../core/json.ts";
-import type { Weights } from "../../weights/weights.ts";
-import { type Components, needConfig } from "../components.ts";
+import type { Json } from "../core/json.ts";
+import type { Weights } from "../weights/weights.ts";
+import { type Components, needConfig } from "./components.ts";
 
 /** A network at rest. */
 export interface GraphComponent {

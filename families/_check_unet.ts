@@ -1,6 +1,6 @@
 /** Whether the networks of a model belong together. */
-import { UnsupportedModelError } from "../../core/errors.ts";
-import type { UnetArchitecture } from "../../models/unet_config.ts";
+import { UnsupportedModelError } from "../core/errors.ts";
+import type { UnetArchitecture } from "../models/unet_config.ts";
 
 /** What the other networks give to the UNet. */
 export interface UnetSurroundings {
@@ -8,8 +8,10 @@ export interface UnetSurroundings {
   readonly name: string;
   /** Channels of the VAE's latent. */
   readonly latentChannels: number;
-  /** Width of the text encoder's states. */
+  /** Width of the text encoder's states, or of all of them side by side. */
   readonly textWidth: number;
+  /** Numbers that it is told beside the text's states; absent where there are none. */
+  readonly addedWidth?: number;
 }
 
 /**
@@ -19,12 +21,12 @@ export interface UnetSurroundings {
  */
 export function checkUnet(
   { inChannels, outChannels, crossAttentionDim, added }: UnetArchitecture,
-  { name, latentChannels, textWidth }: UnetSurroundings,
+  { name, latentChannels, textWidth, addedWidth }: UnetSurroundings,
 ): void {
   const refuse = (state: string) => {
     throw new UnsupportedModelError(`Cannot open the model "${name}": ${state}.`);
   };
-  if (added !== undefined) {
+  if (added !== undefined && addedWidth === undefined) {
     refuse(
       `its UNet is told sizes and a second text, as in Stable Diffusion XL; expected one that is told neither`,
     );
@@ -41,7 +43,15 @@ export function checkUnet(
   }
   if (crossAttentionDim !== textWidth) {
     refuse(
-      `its UNet attends to states of width ${crossAttentionDim}, but its text encoder gives ${textWidth}`,
+      `its UNet attends to states of width ${crossAttentionDim}, but its text encoder${
+        addedWidth === undefined ? " gives" : "s give"
+      } ${textWidth}`,
+    );
+  }
+  if (addedWidth !== undefined && added?.width !== addedWidth) {
+    refuse(
+      `its UNet is told ${added?.width ?? 0} numbers beside the text's states, expected ${addedWidth}: ` +
+        `the second text encoder's vector and the features of six sizes`,
     );
   }
 }
