@@ -35,11 +35,37 @@ export function parseKey(key: string, kinds: readonly WeightAdapter[]): ParsedKe
   return undefined;
 }
 
+/** What only other methods call their tensors, those of LyCORIS and PEFT. */
 const otherKinds: readonly (readonly [string, RegExp])[] = [
-  ["OFT", /\.b?oft_\w+(\.weight)?$/],
-  ["(IA)³", /\.on_input$/],
+  ["OFT", /\.b?oft_\w+(?:\.[^.]+)*$/],
+  ["(IA)³", /\.(?:on_input|ia3_l(?:\.[^.]+)*)$/],
   ["GLoRA", /\.[ab][12]\.weight$/],
-  ["VeRA", /\.vera_\w+(\.[^.]+)*$/],
+  ["VeRA", /\.vera_\w+(?:\.[^.]+)*$/],
+  ["AdaLoRA", /\.(?:lora_E|ranknum)(?:\.[^.]+)*$|\.lora_[AB](?:\.default)?$/],
+  ["LoRA of a table of words", /\.lora_embedding_[AB](?:\.[^.]+)*$/],
+  ["Bone or MiSS", /\.(?:bone|miss)_\w+(?:\.[^.]+)*$/],
+  ["HRA", /\.hra_u(?:\.[^.]+)*$/],
+  ["FourierFT", /\.fourierft_\w+(?:\.[^.]+)*$/],
+  ["VB-LoRA", /\.vblora_\w+(?:\.[^.]+)*$/],
+  ["RandLora", /\.randlora_\w+(?:\.[^.]+)*$/],
+  ["C3A", /\.c3a_\w+(?:\.[^.]+)*$/],
+  ["SHiRA", /\.shira_\w+(?:\.[^.]+)*$/],
+  ["custom diffusion", /_custom_diffusion(?:\.[^.]+)*$/],
+  ["weights of another shape", /\.reshape_weight$/],
   ["weights in place of the model's", /\.set_weight$/],
   ["modules saved whole by PEFT", /\.modules_to_save\./],
 ];
+
+/**
+ * Refuses a plain weight of one of the model's modules: PEFT's `modules_to_save` and biases, or a whole network.
+ *
+ * @throws {UnsupportedModelError} If the key is one.
+ */
+export function refuseWholeWeight(key: string, isModule: (stem: string) => boolean): void {
+  const [, stem] = key.match(/^(.+)\.(?:weight|bias)$/) ?? [];
+  if (stem === undefined || !isModule(stem)) return;
+  throw new UnsupportedModelError(
+    `Cannot load LoRA: key "${key}" is a weight in place of the model's own, as a whole network or PEFT's ` +
+      "modules_to_save and biases, expected changes of weights alone.",
+  );
+}

@@ -9,6 +9,11 @@ export interface Place {
   readonly module: string;
 }
 
+/** Whether a key is as PEFT by itself writes it, with alpha in a file of its own. */
+export function isPeftKey(key: string): boolean {
+  return key.startsWith("base_model.model.");
+}
+
 /** How a network's modules are spelled: every prefix before every name of a path. */
 interface Conventions {
   /** Before paths with dots. */

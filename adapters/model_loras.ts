@@ -15,7 +15,7 @@ import { loraHook, type LoraPorts } from "./lora_hook.ts";
 import { loraModules } from "./lora_modules.ts";
 import { mergeLora } from "./merge_lora.ts";
 import { openLoraFile } from "./open_lora_file.ts";
-import { readLora } from "./read_lora.ts";
+import { readLora, type ReadLoraOptions } from "./read_lora.ts";
 import type { WeightAdapter } from "./weight_adapter.ts";
 
 /** Writes the whole graphs of a model's networks, with ports where a hook is given. */
@@ -48,9 +48,10 @@ export interface ModelLoras {
    * Puts LoRAs in place of the present ones. One that is in use already is not read again, so that changing its
    * scale costs nothing else. After an error the present ones stay.
    *
+   * @param onWarning As {@linkcode ReadLoraOptions.onWarning}.
    * @throws As {@linkcode readLora}; with ports, as {@linkcode hotLoraInputs}.
    */
-  set(loras: readonly LoraInput[]): Promise<LoraChange>;
+  set(loras: readonly LoraInput[], onWarning?: (message: string) => void): Promise<LoraChange>;
   /** A network's weights with the LoRAs merged. */
   weights?(weights: Weights, target: LoraTarget): Weights;
   /** Adds ports to a network. */
@@ -97,12 +98,14 @@ export function modelLoras(
   let active: readonly ActiveLora[] = [];
   let values = valuesOf(active);
   return {
-    async set(inputs) {
+    async set(inputs, onWarning) {
       const next: (ActiveLora & Pick<LoraInput, "source">)[] = [];
       for (const { source, strict = true, scale = 1 } of inputs) {
         const known = read.get(source);
         const reuse = known !== undefined && !(strict && known.unmatched.length > 0);
-        const lora = reuse ? known : await openLora(source, strict);
+        const lora = reuse
+          ? known
+          : await openLora(source, { strict, ...onWarning !== undefined && { onWarning } });
         next.push({ lora, scale, source });
       }
       const layers = (target: LoraTarget) =>
@@ -125,9 +128,9 @@ export function modelLoras(
       },
   };
 
-  async function openLora(source: LoraInput["source"], strict: boolean): Promise<Lora> {
+  async function openLora(source: LoraInput["source"], options: ReadLoraOptions): Promise<Lora> {
     await using file = await open(source);
-    return await readLora(file, modules, { strict, adapters });
+    return await readLora(file, modules, { ...options, adapters });
   }
 }
 

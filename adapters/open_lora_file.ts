@@ -7,6 +7,7 @@ import { WeightsError } from "../core/errors.ts";
 import { builtin } from "../core/platform.ts";
 import type { ByteSource } from "../weights/random_access.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
+import { isPeftKey } from "./_lora_names.ts";
 import type { LoraFile } from "./read_lora.ts";
 
 /** PEFT's file, whose alpha is in the configuration beside it alone. */
@@ -16,7 +17,7 @@ const peftConfig = "adapter_config.json";
 /**
  * Opens a LoRA: a safetensors file or its bytes, or a folder with `adapter_model.safetensors` (PEFT),
  * `pytorch_lora_weights.safetensors` (diffusers), or one safetensors file of any name. PEFT's `adapter_config.json` is
- * read too.
+ * read too where it lies beside a file with PEFT's names.
  *
  * @throws {WeightsError} If there is no such file or it is damaged, or the folder holds none or several.
  *
@@ -30,13 +31,9 @@ export async function openLoraFile(source: ByteSource): Promise<LoraFile> {
   if (typeof source !== "string") return await openSafetensors(source);
   const path = await fileIn(source);
   const file = await openSafetensors(path);
-  if (
-    file.metadata["lora_adapter_metadata"] !== undefined ||
-    !/(?:^|[/\\])adapter_model\.safetensors$/.test(path)
-  ) {
-    return file;
-  }
-  const config = await readText(path.slice(0, -peftFile.length) + peftConfig);
+  const isPeft = /(?:^|[/\\])adapter_model\.safetensors$/.test(path) || [...file.names()].some(isPeftKey);
+  if (file.metadata["lora_adapter_metadata"] !== undefined || !isPeft) return file;
+  const config = await readText(path.replace(/[^/\\]*$/, peftConfig));
   return config === undefined
     ? file
     : { ...file, metadata: { ...file.metadata, lora_adapter_metadata: config } };

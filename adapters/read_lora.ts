@@ -7,9 +7,9 @@
 import { WeightsError } from "../core/errors.ts";
 import type { Weights } from "../weights/weights.ts";
 import { checkArchitecture } from "./_architecture.ts";
-import { parseKey } from "./_lora_keys.ts";
+import { parseKey, refuseWholeWeight } from "./_lora_keys.ts";
 import { readAdapterSettings } from "./_lora_metadata.ts";
-import { spellings } from "./_lora_names.ts";
+import { isPeftKey, spellings } from "./_lora_names.ts";
 import { readLayers } from "./_read_layer.ts";
 import { adapterKinds } from "./kinds/mod.ts";
 import type { Lora, LoraLayer } from "./lora.ts";
@@ -28,6 +28,8 @@ export interface ReadLoraOptions {
   readonly strict?: boolean;
   /** Kinds of adapters beside those that are known; they are asked first. @default {[]} */
   readonly adapters?: readonly WeightAdapter[];
+  /** Told what the file leaves open, and what is assumed. @default {nobody} */
+  readonly onWarning?: (message: string) => void;
 }
 
 /**
@@ -51,7 +53,7 @@ export interface ReadLoraOptions {
 export async function readLora(
   file: LoraFile,
   modules: LoraModules,
-  { strict = true, adapters = [] }: ReadLoraOptions = {},
+  { strict = true, adapters = [], onWarning }: ReadLoraOptions = {},
 ): Promise<Lora> {
   const kinds = adapterKinds(adapters);
   const groups = new Map<string, Map<string, string>>();
@@ -68,6 +70,7 @@ export async function readLora(
   checkArchitecture(file, groups, modules);
   const settings = readAdapterSettings(file.metadata ?? {});
   const places = spellings(modules);
+  for (const key of unmatched) refuseWholeWeight(key, (stem) => places.has(stem));
   const layers: LoraLayer[] = [];
   for (const [stem, keys] of groups) {
     const place = places.get(stem);
@@ -85,7 +88,20 @@ export async function readLora(
   if (layers.length === 0) {
     throw new WeightsError("Cannot load LoRA: the file is empty, expected pairs of factors.");
   }
+  if (leavesAlphaOpen(file)) {
+    onWarning?.(
+      "The LoRA is PEFT's, which keeps its alpha in adapter_config.json, and there is none beside it: its strength is " +
+        "taken as 1, as if alpha were the rank.",
+    );
+  }
   return { layers, unmatched };
+}
+
+/** PEFT's own file with neither alphas nor its configuration. */
+function leavesAlphaOpen({ metadata = {}, ...file }: LoraFile): boolean {
+  if (metadata["lora_adapter_metadata"] !== undefined) return false;
+  const names = [...file.names()];
+  return names.some(isPeftKey) && !names.some((name) => name.endsWith(".alpha"));
 }
 
 function strangers(

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { filled, modules, pair, query, read } from "./_test_lora.ts";
 import { addChanges } from "./_matrices.ts";
-import type { Lora } from "./mod.ts";
+import { type Lora, openLoraFile, readLora } from "./mod.ts";
+import { memoryWeights } from "../weights/memory.ts";
+import { encodeSafetensors } from "../weights/write_safetensors.ts";
 
 const kohya = "lora_unet_" + query.replaceAll(".", "_");
 const square = [8, 8] as const;
@@ -95,6 +97,95 @@ Deno.test("scale is alpha / rank, from the file, from the metadata, or 1", async
   assert.equal(scaleOf(await read(peft, metadata({ "text_encoder.lora_alpha": 8 }))), 1);
 });
 
+Deno.test("PEFT's configuration: patterns are ends or expressions, and what makes other weights is refused", async () => {
+  const peft = pair(`unet.${query}`, square, { down: ".lora_A.weight", up: ".lora_B.weight" });
+  const scaleOf = async (settings: unknown) => {
+    const metadata = { lora_adapter_metadata: JSON.stringify(settings) };
+    return (await read(peft, { metadata })).layers[0]!.scale;
+  };
+  for (
+    const [pattern, expected] of [
+      ["to_q", 3],
+      [query, 3],
+      ["attn1.to_[qk]", 3],
+      ["mid_block.*to_q", 3],
+      ["transformer_blocks\\.\\d+\\.attn1\\.(to_q|to_k)", 3],
+      ["^mid_block.*to_q", 3],
+      ["q", 4], // no whole part of the path
+      ["mid_block", 4], // no end of it
+      ["to_k", 4],
+    ] as const
+  ) {
+    assert.equal(await scaleOf({ lora_alpha: 8, alpha_pattern: { [pattern]: 6 } }), expected, pattern);
+  }
+  for (const pattern of ["(a+)+", "a*b*c*d*", "(?=x)", "["]) {
+    await assert.rejects(scaleOf({ lora_alpha: 8, alpha_pattern: { [pattern]: 6 } }), {
+      name: "UnsupportedModelError",
+      message: /has the pattern ".*", expected ends of modules' names/,
+    });
+  }
+  for (
+    const [name, value] of [
+      ["init_lora_weights", "pissa_niter_4"],
+      ["init_lora_weights", "olora"],
+      ["fan_in_fan_out", true],
+      ["modules_to_save", ["conv_in"]],
+      ["use_qalora", true],
+      ["trainable_token_indices", [7]],
+    ] as const
+  ) {
+    const message = new RegExp(`its configuration says ${name}: .*, which is not done here`);
+    await assert.rejects(scaleOf({ lora_alpha: 8, [name]: value }), {
+      name: "UnsupportedModelError",
+      message,
+    });
+  }
+  const usual = { init_lora_weights: "gaussian", fan_in_fan_out: false, modules_to_save: null, bias: "none" };
+  assert.equal(await scaleOf({ lora_alpha: 8, ...usual }), 4);
+});
+
+Deno.test("PEFT's file without its alpha is taken at 1, and that is said", async () => {
+  const ends = { down: ".lora_A.weight", up: ".lora_B.weight" };
+  const warned = async (stem: string, metadata: Readonly<Record<string, string>> = {}, alpha = false) => {
+    const warnings: string[] = [];
+    const more = alpha ? { [`${stem}.alpha`]: filled([], () => 3) } : {};
+    await read({ ...pair(stem, square, ends), ...more }, {
+      metadata,
+      onWarning: (text) => warnings.push(text),
+    });
+    return warnings;
+  };
+  const [warning, ...others] = await warned(`base_model.model.${query}`);
+  assert.match(warning!, /PEFT's, which keeps its alpha in adapter_config.json, and there is none beside it/);
+  assert.deepEqual(others, []);
+  assert.deepEqual(
+    await warned(`base_model.model.${query}`, { lora_adapter_metadata: '{"lora_alpha":8}' }),
+    [],
+  );
+  assert.deepEqual(await warned(`base_model.model.${query}`, {}, true), []);
+  assert.deepEqual(await warned(`unet.${query}`), []);
+});
+
+Deno.test("PEFT's configuration is read beside a file of any name, and beside no file of others", async () => {
+  const folder = await Deno.makeTempDir();
+  try {
+    const ends = { down: ".lora_A.weight", up: ".lora_B.weight" };
+    for (
+      const [name, stem] of [["style", `base_model.model.${query}`], ["other", `unet.${query}`]] as const
+    ) {
+      const bytes = await encodeSafetensors(memoryWeights(pair(stem, square, ends)));
+      await Deno.writeFile(`${folder}/${name}.safetensors`, bytes);
+    }
+    await Deno.writeTextFile(`${folder}/adapter_config.json`, '{"r":2,"lora_alpha":8}');
+    for (const [name, expected] of [["style", 4], ["other", 1]] as const) {
+      await using file = await openLoraFile(`${folder}/${name}.safetensors`);
+      assert.equal((await readLora(file, modules)).layers[0]!.scale, expected);
+    }
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});
+
 Deno.test("LoCon's and LoHa's window cores are written out", async () => {
   const conv = "mid_block.resnets.0.conv1"; // [8, 8, 3, 3]
   const stem = "lora_unet_" + conv.replaceAll(".", "_");
@@ -144,6 +235,18 @@ Deno.test("other kinds of adapters are refused by name", async () => {
       /"lora_unet_mid.*oft_blocks" belongs to an adapter of the kind OFT, expected DoRA, LoRA, LoHa/,
     [`${kohya}.on_input`]: /the kind \(IA\)³/,
     [`${kohya}.a1.weight`]: /the kind GLoRA/,
+    [`base_model.model.${query}.boft_R`]: /the kind OFT/,
+    [`base_model.model.${query}.ia3_l`]: /the kind \(IA\)³/,
+    [`base_model.model.${query}.lora_E`]: /the kind AdaLoRA/,
+    [`base_model.model.${query}.lora_A`]: /the kind AdaLoRA/,
+    [`base_model.model.${query}.vera_lambda_b`]: /the kind VeRA/,
+    [`base_model.model.${query}.hra_u`]: /the kind HRA/,
+    "base_model.model.text_model.embeddings.token_embedding.lora_embedding_A": /LoRA of a table of words/,
+    "unet.mid_block.attn2.processor.to_k_custom_diffusion.weight": /the kind custom diffusion/,
+    [`diffusion_model.middle_block.1.proj_in.reshape_weight`]: /the kind weights of another shape/,
+    [`base_model.model.${query}.weight`]:
+      /a weight in place of the model's own, as a whole network or PEFT's/,
+    "unet.conv_in.bias": /"unet.conv_in.bias" is a weight in place of the model's own/,
   };
   for (const [key, message] of Object.entries(kinds)) {
     const file = { ...pair(kohya, square), [key]: filled([8, 8]) };

@@ -74,7 +74,7 @@ async function generate(typed: ParsedArguments): Promise<void> {
     ? { prompt, loras: [] }
     : await promptLoras(prompt, folder);
   const loras = [...isGiven("lora") ? readLoras(given) : request?.options.loras ?? [], ...own.loras];
-  if (loras.length > 0) unmatchedWarnings(await pipeline.setLoras(loras)).forEach(warn);
+  if (loras.length > 0) unmatchedWarnings(await pipeline.setLoras(loras, warn)).forEach(warn);
   const controls = await readControls(given, pipeline.model.size);
   const control = isGiven("control")
     ? controls

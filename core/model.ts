@@ -58,9 +58,13 @@ export interface Model {
   /**
    * Puts these LoRAs in place of the present ones, for all runs to come.
    *
+   * @param onWarning Told what a file leaves open, and what is assumed.
    * @returns Keys of the files that belong to no module of the model; without `strict: false` they are an error.
    */
-  readonly setLoras?: (loras: readonly LoraInput[]) => Promise<string[]>;
+  readonly setLoras?: (
+    loras: readonly LoraInput[],
+    onWarning?: (message: string) => void,
+  ) => Promise<string[]>;
   /** Where it came from, for the record that its pictures carry. */
   readonly origin?: ModelOrigin;
 }

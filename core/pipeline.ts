@@ -227,18 +227,19 @@ export class Pipeline implements AsyncDisposable {
    * Uses these LoRAs, and no others, from the next call on. A model that was opened with `loraPorts` takes them
    * without loading anything again; otherwise they are merged when the parts are loaded next.
    *
+   * @param onWarning Told what a file leaves open, and what is assumed. Nobody is told by default.
    * @returns Keys that belong to no module of the model, of files with `strict: false`.
    * @throws {WeightsError} If a file is damaged or made for another model; the present LoRAs stay.
    * @throws {UnsupportedModelError} If it is of a kind that is not supported, or the model takes none.
    */
-  async setLoras(loras: readonly LoraInput[]): Promise<string[]> {
+  async setLoras(loras: readonly LoraInput[], onWarning?: (message: string) => void): Promise<string[]> {
     this.#streams.refuseInside("set LoRAs");
     return await this.#queue.run(async () => {
       const { name, setLoras } = this.model;
       if (setLoras === undefined) {
         throw new UnsupportedModelError(`Cannot set LoRAs: the model "${name}" takes none.`);
       }
-      const unmatched = await setLoras(loras);
+      const unmatched = await setLoras(loras, onWarning);
       this.#loras = await usedLoras(loras, this.#options.fingerprint);
       return unmatched;
     });

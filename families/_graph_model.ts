@@ -117,8 +117,8 @@ export function graphModel(files: Components, options: OpenModelOptions, family:
     size: base.sampleSize * scale,
     scale,
     latentChannels,
-    async setLoras(inputs) {
-      const { unmatched, stale } = await loras.set(inputs);
+    async setLoras(inputs, onWarning) {
+      const { unmatched, stale } = await loras.set(inputs, onWarning);
       const isText = (target: LoraTarget) => target !== "unet";
       if ([...stale].some(isText)) await textEncoder.release();
       if (stale.has("unet")) { for (const { part } of unets.values()) await part.release(); }

@@ -32,7 +32,7 @@ export class OnnxLoras {
   }
 
   /** Reads and checks all files, then puts them in place of the present ones. */
-  async set(inputs: readonly LoraInput[]): Promise<string[]> {
+  async set(inputs: readonly LoraInput[], onWarning?: (message: string) => void): Promise<string[]> {
     const modules = async (role: string) => {
       const program = this.#files.program(role);
       return program?.kind === "onnx" ? onnxModules(await program.model()) : new Map();
@@ -41,7 +41,8 @@ export class OnnxLoras {
     const active: ActiveLora[] = [];
     for (const { source, scale = 1, strict = true } of inputs) {
       await using file = await openLoraFile(source);
-      active.push({ lora: await readLora(file, known, { strict, adapters: this.#adapters }), scale });
+      const options = { strict, adapters: this.#adapters, ...onWarning !== undefined && { onWarning } };
+      active.push({ lora: await readLora(file, known, options), scale });
     }
     this.#active = active;
     return active.flatMap(({ lora }) => lora.unmatched);

@@ -50,8 +50,8 @@ export async function openOnnxModel(files: Components, options: OpenModelOptions
     backend: backend.name,
     unets,
     textEncoder,
-    async setLoras(inputs) {
-      const unmatched = await loras.set(inputs);
+    async setLoras(inputs, onWarning) {
+      const unmatched = await loras.set(inputs, onWarning);
       for (const part of [textEncoder, ...[...unets.values()].map(({ part }) => part)]) await part.release();
       return unmatched;
     },
