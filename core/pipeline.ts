@@ -9,6 +9,7 @@ import { checkDenoised, decodeRows } from "./_decode.ts";
 import { parametersOf } from "./_parameters.ts";
 import { type ReadOptions, readPictures } from "./_pictures.ts";
 import { RowGroups } from "./_row_groups.ts";
+import { meantForOthers } from "./_meant_for.ts";
 import { asPixels, runNoise, startRun } from "./_start.ts";
 import { HeldStreams } from "./_held_streams.ts";
 import { picturesSources, usedLoras } from "./_used.ts";
@@ -139,6 +140,8 @@ export class Pipeline implements AsyncDisposable {
   ): AsyncGenerator<GenerationStep, Generation, void> {
     const { signal } = options;
     const { schedule } = this.model;
+    const warning = meantForOthers(run.sampler, this.model, this.#loras);
+    if (warning !== undefined) options.onWarning?.(warning);
     const unet = this.model.unets.get(run.kind)!;
     const embedded = unet.config.timeCondProjDim !== undefined; // such networks take the scale as an input
     const guidance = (this.model.guidance ?? classifierFree)({

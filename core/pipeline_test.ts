@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { type Events, plainSampler, testModel } from "../tests/_plain_model.ts";
 import type { GenerateOptions } from "./generate_options.ts";
+import type { LoraInput, Model } from "./model.ts";
 import { Pipeline } from "./pipeline.ts";
 
 const prompt = "a red house";
@@ -215,3 +216,24 @@ for (const [what, options, message] of impossible) {
     assert.equal((await pipeline.generate({ prompt, steps: 1 })).images.length, 1);
   });
 }
+
+Deno.test("a sampler for distilled weights warns once a run, unless the model or a LoRA says that it has them", async () => {
+  const lcm = { ...plainSampler, name: "lcm", meantFor: "lcm" };
+  const warningsOf = async (model: Model, loras: readonly LoraInput[] = []) => {
+    const warnings: string[] = [];
+    await using pipeline = new Pipeline({ ...model, setLoras: () => Promise.resolve([]) });
+    await pipeline.setLoras(loras);
+    await pipeline.generate({ prompt, sampler: lcm, count: 2, onWarning: (text) => warnings.push(text) });
+    return warnings;
+  };
+  const [warning, ...more] = await warningsOf(testModel(), [{ source: "watercolour.safetensors" }]);
+  assert.match(
+    warning!,
+    /^The sampler "lcm" is meant for weights distilled for it.*nothing says that "test" has/,
+  );
+  assert.deepEqual(more, []);
+  assert.deepEqual(await warningsOf({ ...testModel(), name: "SimianLuo/LCM_Dreamshaper_v7" }), []);
+  assert.deepEqual(await warningsOf({ ...testModel(), sampler: lcm }), []);
+  assert.deepEqual(await warningsOf(testModel({ config: { timeCondProjDim: 8 } })), []);
+  assert.deepEqual(await warningsOf(testModel(), [{ source: "loras/lcm-lora-sdv1-5.safetensors" }]), []);
+});

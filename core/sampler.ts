@@ -63,7 +63,7 @@ export interface Sampler {
   readonly steps: number;
   /** The kind of weights of its own that it needs, as `"ufogen"`: refused where the model has none such. */
   readonly needs?: string;
-  /** The kind of distillation that it is meant for, as `"lcm"`, by a checkpoint or a LoRA; never refused. */
+  /** The kind of distillation that it is meant for, as `"lcm"`, by a checkpoint or a LoRA; never refused, but warned of. */
   readonly meantFor?: string;
   /** Guidance scale when the caller asks for none, for samplers whose weights have a natural one. */
   readonly guidance?: number;

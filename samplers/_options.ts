@@ -25,14 +25,15 @@ export function checkEta(sampler: string, eta: number): void {
 /**
  * The plan itself, for algorithms whose formulas hold where alpha² + sigma² = 1.
  *
+ * @param when The option that wants it, where it is not the algorithm as a whole.
  * @throws {RangeError} If a level of it is another one, as those of rectified flow are.
  */
-export function variancePreserving(sampler: string, plan: Plan): Plan {
+export function variancePreserving(sampler: string, plan: Plan, when = ""): Plan {
   for (const { from } of plan.transitions) {
     const variance = from.alpha ** 2 + from.sigma ** 2;
     if (Math.abs(variance - 1) < 1e-5) continue;
     throw new RangeError(
-      `Cannot sample with "${sampler}": a level has alpha² + sigma² = ${
+      `Cannot sample with "${sampler}"${when && ` ${when}`}: a level has alpha² + sigma² = ${
         variance.toPrecision(3)
       }, expected 1; ` +
         `on schedules of rectified flow use another sampler, such as "euler".`,

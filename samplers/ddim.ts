@@ -6,8 +6,10 @@
 import type { Sampler } from "../core/sampler.ts";
 import type { LevelOptions } from "../core/schedule.ts";
 import { noiseBeside } from "./_levels.ts";
-import { checkEta, stepsOf } from "./_options.ts";
+import { checkEta, stepsOf, variancePreserving } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { ONCE, TIMESTEPS } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode ddim}. */
 export interface DdimOptions extends Pick<LevelOptions, "spacing" | "timesteps"> {
@@ -22,7 +24,7 @@ export interface DdimOptions extends Pick<LevelOptions, "spacing" | "timesteps">
 /**
  * Makes a DDIM sampler.
  *
- * @throws {RangeError} If eta is not in 0 … 1.
+ * @throws {RangeError} If eta is not in 0 … 1; from its plan, if eta is above 0 and the schedule one of rectified flow.
  *
  * @example
  * ```ts
@@ -38,7 +40,10 @@ export function ddim(options: DdimOptions = {}): Sampler {
     name: "ddim",
     options,
     steps,
-    plan: (schedule, steps) => schedule.plan("stride", steps, options),
+    plan(schedule, steps) {
+      const plan = schedule.plan("stride", steps, options);
+      return eta === 0 ? plan : variancePreserving("ddim", plan, "with eta above 0");
+    },
     async *sample(denoise, { latent, plan: { transitions }, first }, { noise, signal, clip }) {
       let z = latent;
       for (const { from, to } of transitions.slice(first)) {
@@ -55,3 +60,15 @@ export function ddim(options: DdimOptions = {}): Sampler {
     },
   };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "ddim",
+  aliases: ["DDIMScheduler"],
+  paper: "Song et al. 2021, Denoising Diffusion Implicit Models",
+  evaluations: ONCE,
+  weights: "any",
+  steps: 50,
+  options: { ...TIMESTEPS, eta: "number", useClippedModelOutput: "boolean" },
+  create: ddim,
+};

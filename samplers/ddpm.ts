@@ -8,6 +8,8 @@ import type { Sampler } from "../core/sampler.ts";
 import type { LevelOptions } from "../core/schedule.ts";
 import { stepsOf, variancePreserving } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { ONCE, TIMESTEPS } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode ddpm}. */
 export interface DdpmOptions extends Pick<LevelOptions, "spacing" | "timesteps"> {
@@ -51,3 +53,15 @@ export function ddpm(options: DdpmOptions = {}): Sampler {
     },
   };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "ddpm",
+  aliases: ["DDPMScheduler"],
+  paper: "Ho et al. 2020, Denoising Diffusion Probabilistic Models",
+  evaluations: ONCE,
+  weights: "any",
+  steps: 1000,
+  options: { ...TIMESTEPS, varianceType: ["fixed_small", "fixed_large"] },
+  create: ddpm,
+};

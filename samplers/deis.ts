@@ -7,6 +7,8 @@
 import type { Sampler } from "../core/sampler.ts";
 import type { LevelOptions } from "../core/schedule.ts";
 import { dpmpp2m } from "./dpmpp_2m.ts";
+import { ONCE, SIGMAS } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode deis}. */
 export interface DeisOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
@@ -29,3 +31,15 @@ export interface DeisOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
 export function deis(options: DeisOptions = {}): Sampler {
   return { ...dpmpp2m({ ...options, predicts: "epsilon", solverType: "heun" }), name: "deis", options };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "deis",
+  aliases: ["DEISMultistepScheduler"],
+  paper: "Zhang & Chen 2023, Fast Sampling of Diffusion Models with Exponential Integrator",
+  evaluations: ONCE,
+  weights: "any",
+  steps: 25,
+  options: { ...SIGMAS, order: [1, 2] },
+  create: deis,
+};

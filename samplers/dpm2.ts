@@ -7,6 +7,8 @@
 import type { Sampler } from "../core/sampler.ts";
 import type { LevelOptions } from "../core/schedule.ts";
 import { dpm2Ancestral } from "./dpm2_ancestral.ts";
+import { SIGMAS, TWICE } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode dpm2}. */
 export interface Dpm2Options extends Omit<LevelOptions, "lambdaMinClipped"> {
@@ -26,3 +28,15 @@ export interface Dpm2Options extends Omit<LevelOptions, "lambdaMinClipped"> {
 export function dpm2(options: Dpm2Options = {}): Sampler {
   return { ...dpm2Ancestral({ ...options, eta: 0 }), name: "dpm2", options };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "dpm2",
+  aliases: ["DPM_2", "KDPM2DiscreteScheduler"],
+  paper: "Lu et al. 2022, DPM-Solver; Karras et al. 2022",
+  evaluations: TWICE,
+  weights: "any",
+  steps: 20,
+  options: SIGMAS,
+  create: dpm2,
+};

@@ -11,6 +11,8 @@ import { eulerStep, isSilent, sigmaOf } from "./_levels.ts";
 import { checkEta, stepsOf } from "./_options.ts";
 import { ancestral, fromSigmaSpace, toSigmaSpace } from "./_sigma_space.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { SIGMAS, TWICE } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode dpm2Ancestral}. */
 export interface Dpm2AncestralOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
@@ -77,3 +79,15 @@ function withMiddle(step: Transition, schedule: Schedule, eta: number): Transiti
     ? { ...step, via: [schedule.levelOf(Math.sqrt(sigma * down))] }
     : step;
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "dpm2_ancestral",
+  aliases: ["DPM2 a", "DPM_2_ancestral", "KDPM2AncestralDiscreteScheduler"],
+  paper: "Crowson 2022, k-diffusion, after Lu et al. 2022 and Karras et al. 2022",
+  evaluations: TWICE,
+  weights: "any",
+  steps: 20,
+  options: { ...SIGMAS, eta: "number" },
+  create: dpm2Ancestral,
+};

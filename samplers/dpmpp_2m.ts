@@ -9,6 +9,8 @@ import type { LevelOptions } from "../core/schedule.ts";
 import { orderOf, type Output, solverStep } from "./_dpm_solver.ts";
 import { noiseBeside } from "./_levels.ts";
 import { stepsOf } from "./_options.ts";
+import { MULTISTEP, ONCE, PREDICTS } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode dpmpp2m}. */
 export interface Dpmpp2mOptions extends LevelOptions {
@@ -61,3 +63,15 @@ export function dpmpp2m(options: Dpmpp2mOptions = {}): Sampler {
     },
   };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "dpmpp_2m",
+  aliases: ["DPM++ 2M", "DPMSolverMultistepScheduler"],
+  paper: "Lu et al. 2022, DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models",
+  evaluations: ONCE,
+  weights: "any",
+  steps: 25,
+  options: { ...MULTISTEP, predicts: PREDICTS },
+  create: dpmpp2m,
+};

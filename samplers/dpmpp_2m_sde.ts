@@ -10,6 +10,8 @@ import { orderOf, type Output, solverStep } from "./_dpm_solver.ts";
 import { lambdaOf } from "./_levels.ts";
 import { checkEta, stepsOf } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { MULTISTEP, ONCE } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode dpmpp2mSde}. */
 export interface Dpmpp2mSdeOptions extends LevelOptions {
@@ -69,3 +71,15 @@ export function dpmpp2mSde(options: Dpmpp2mSdeOptions = {}): Sampler {
     },
   };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "dpmpp_2m_sde",
+  aliases: ["DPM++ 2M SDE", "DPM++ 2M SDE GPU"],
+  paper: "Lu et al. 2022, DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models",
+  evaluations: ONCE,
+  weights: "any",
+  steps: 25,
+  options: { ...MULTISTEP, eta: "number" },
+  create: dpmpp2mSde,
+};

@@ -10,6 +10,8 @@ import type { LevelOptions } from "../core/schedule.ts";
 import type { Latent } from "../core/tensor.ts";
 import { type Output, solverStep } from "./_dpm_solver.ts";
 import { stepsOf } from "./_options.ts";
+import { ONCE, SOLVER } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode dpmpp2s}. */
 export interface Dpmpp2sOptions extends LevelOptions {
@@ -55,3 +57,15 @@ export function dpmpp2s(options: Dpmpp2sOptions = {}): Sampler {
     },
   };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "dpmpp_2s",
+  aliases: ["DPM++ 2S", "DPMSolverSinglestepScheduler"],
+  paper: "Lu et al. 2022, DPM-Solver++: Fast Solver for Guided Sampling of Diffusion Probabilistic Models",
+  evaluations: ONCE,
+  weights: "any",
+  steps: 20,
+  options: SOLVER,
+  create: dpmpp2s,
+};

@@ -6,6 +6,8 @@
  */
 import type { Sampler } from "../core/sampler.ts";
 import { dpmpp2mSde, type Dpmpp2mSdeOptions } from "./dpmpp_2m_sde.ts";
+import { ONCE, SOLVER } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode dpmpp3mSde}. */
 export type Dpmpp3mSdeOptions = Omit<Dpmpp2mSdeOptions, "order">;
@@ -24,3 +26,15 @@ export type Dpmpp3mSdeOptions = Omit<Dpmpp2mSdeOptions, "order">;
 export function dpmpp3mSde(options: Dpmpp3mSdeOptions = {}): Sampler {
   return { ...dpmpp2mSde({ ...options, order: 3 }), name: "dpmpp_3m_sde", options };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "dpmpp_3m_sde",
+  aliases: ["DPM++ 3M SDE", "DPM++ 3M SDE GPU"],
+  paper: "Crowson 2023, k-diffusion, after Lu et al. 2022",
+  evaluations: ONCE,
+  weights: "any",
+  steps: 25,
+  options: { ...SOLVER, lowerOrderFinal: "boolean", eulerAtFinal: "boolean", eta: "number" },
+  create: dpmpp3mSde,
+};

@@ -11,6 +11,8 @@ import { eulerStep, isSilent, sigmaOf } from "./_levels.ts";
 import { stepsOf } from "./_options.ts";
 import { fromSigmaSpace, toSigmaSpace } from "./_sigma_space.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { ONCE, SIGMAS } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode euler}. */
 export interface EulerOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
@@ -71,3 +73,22 @@ export function euler(options: EulerOptions = {}): Sampler {
     },
   };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "euler",
+  aliases: ["EulerDiscreteScheduler"],
+  paper: "Karras et al. 2022, Elucidating the Design Space of Diffusion-Based Generative Models",
+  evaluations: ONCE,
+  weights: "any",
+  steps: 30,
+  options: {
+    ...SIGMAS,
+    churn: "number",
+    churnMin: "number",
+    churnMax: "number",
+    churnNoise: "number",
+    stochastic: "boolean",
+  },
+  create: euler,
+};

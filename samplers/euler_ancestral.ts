@@ -10,6 +10,8 @@ import { eulerStep, isSilent, sigmaOf } from "./_levels.ts";
 import { checkEta, stepsOf } from "./_options.ts";
 import { ancestral, fromSigmaSpace, toSigmaSpace } from "./_sigma_space.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { ONCE, SIGMAS } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode eulerAncestral}. */
 export interface EulerAncestralOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
@@ -56,3 +58,15 @@ export function eulerAncestral(options: EulerAncestralOptions = {}): Sampler {
     },
   };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "euler_ancestral",
+  aliases: ["Euler a", "EulerAncestralDiscreteScheduler"],
+  paper: "Crowson 2022, k-diffusion, after Song et al. 2021",
+  evaluations: ONCE,
+  weights: "any",
+  steps: 30,
+  options: { ...SIGMAS, eta: "number" },
+  create: eulerAncestral,
+};

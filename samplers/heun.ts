@@ -12,6 +12,8 @@ import { eulerStep, isFlow, isSilent, sigmaOf } from "./_levels.ts";
 import { stepsOf } from "./_options.ts";
 import { fromSigmaSpace, toSigmaSpace } from "./_sigma_space.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { SIGMAS, TWICE } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode heun}. */
 export interface HeunOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
@@ -69,3 +71,15 @@ function meanOfVelocities(z: Latent, { from, to }: Transition, here: Denoised, n
   const half = (to.sigma - from.sigma) / 2;
   return weightedSum([1, z], [half, here.epsilon], [-half, here.x0], [half, next.epsilon], [-half, next.x0]);
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "heun",
+  aliases: ["HeunDiscreteScheduler"],
+  paper: "Karras et al. 2022, Elucidating the Design Space of Diffusion-Based Generative Models",
+  evaluations: TWICE,
+  weights: "any",
+  steps: 20,
+  options: SIGMAS,
+  create: heun,
+};

@@ -10,6 +10,8 @@ import type { LevelOptions } from "../core/schedule.ts";
 import { consistencyTimesteps } from "./_consistency_timesteps.ts";
 import { stepsOf, variancePreserving } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { ONCE } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode lcm}. */
 export interface LcmOptions extends Pick<LevelOptions, "timesteps"> {
@@ -60,3 +62,15 @@ export function lcm(options: LcmOptions = {}): Sampler {
     },
   };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "lcm",
+  aliases: ["LCMScheduler"],
+  paper: "Luo et al. 2023, Latent Consistency Models",
+  evaluations: ONCE,
+  weights: "lcm",
+  steps: 4,
+  options: { steps: "number", timesteps: "numbers", originalSteps: "number", timestepScaling: "number" },
+  create: lcm,
+};

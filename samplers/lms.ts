@@ -11,6 +11,8 @@ import { stepsOf } from "./_options.ts";
 import { fromSigmaSpace, toSigmaSpace } from "./_sigma_space.ts";
 import type { Tensor } from "../core/tensor.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { ONCE, SIGMAS } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode lms}. */
 export interface LmsOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
@@ -73,3 +75,15 @@ function adamsBashforth(nodes: readonly number[], to: number): number[] {
     nodes.reduce((product, node, j) => j === i ? product : product * (x - node) / (nodes[i]! - node), 1);
   return nodes.map((_, i) => half * (lagrange(i, points[0]!) + lagrange(i, points[1]!)));
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "lms",
+  aliases: ["LMSDiscreteScheduler"],
+  paper: "Crowson 2022, k-diffusion: the linear multistep method of Adams and Bashforth",
+  evaluations: ONCE,
+  weights: "any",
+  steps: 30,
+  options: { ...SIGMAS, order: [1, 2, 3, 4] },
+  create: lms,
+};

@@ -9,6 +9,8 @@ import type { LevelOptions, NoiseLevel, Plan, Schedule, Transition } from "../co
 import type { Latent, Tensor } from "../core/tensor.ts";
 import { stepsOf, variancePreserving } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { SPACING } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode pndm}. */
 export interface PndmOptions extends Pick<LevelOptions, "spacing"> {
@@ -135,3 +137,15 @@ function adamsBashforth([e1, e2, e3, e4]: readonly Tensor[]): Tensor {
   if (e4 === undefined) return weightedSum([23 / 12, e1!], [-16 / 12, e2], [5 / 12, e3]);
   return weightedSum([55 / 24, e1!], [-59 / 24, e2], [37 / 24, e3], [-9 / 24, e4]);
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "pndm",
+  aliases: ["PLMS", "PNDMScheduler"],
+  paper: "Liu et al. 2022, Pseudo Numerical Methods for Diffusion Models on Manifolds",
+  evaluations: { perStep: 1, extra: 1 },
+  weights: "any",
+  steps: 50,
+  options: { steps: "number", spacing: SPACING, skipPrkSteps: "boolean" },
+  create: pndm,
+};

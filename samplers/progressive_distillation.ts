@@ -7,6 +7,8 @@
  */
 import type { Sampler } from "../core/sampler.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { ONCE } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode progressiveDistillation}. */
 export interface ProgressiveDistillationOptions {
@@ -55,3 +57,15 @@ function checkSteps(steps: number): void {
     );
   }
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "progressive_distillation",
+  aliases: ["distilled"],
+  paper: "Salimans & Ho 2022, Progressive Distillation for Fast Sampling of Diffusion Models",
+  evaluations: ONCE,
+  weights: "progressive-distillation",
+  steps: 8,
+  options: { steps: [1, 2, 4, 8, 16, 32] },
+  create: progressiveDistillation,
+};

@@ -9,6 +9,8 @@ import type { LevelOptions } from "../core/schedule.ts";
 import { consistencyTimesteps } from "./_consistency_timesteps.ts";
 import { checkEta, stepsOf, variancePreserving } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { ONCE } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode tcd}. */
 export interface TcdOptions extends Pick<LevelOptions, "timesteps"> {
@@ -71,3 +73,15 @@ export function tcd(options: TcdOptions = {}): Sampler {
     },
   };
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "tcd",
+  aliases: ["TCDScheduler"],
+  paper: "Zheng et al. 2024, Trajectory Consistency Distillation",
+  evaluations: ONCE,
+  weights: "tcd",
+  steps: 4,
+  options: { steps: "number", timesteps: "numbers", originalSteps: "number", eta: "number" },
+  create: tcd,
+};

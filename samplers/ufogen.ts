@@ -7,6 +7,8 @@
 import { addNoise } from "../core/parameterisation.ts";
 import type { Sampler } from "../core/sampler.ts";
 import { CLEAN, type Schedule, type Transition } from "../core/schedule.ts";
+import { ONCE } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode ufogen}. */
 export interface UfogenOptions {
@@ -56,3 +58,15 @@ function ufogenTransitions(schedule: Schedule, steps: number): Transition[] {
     };
   });
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "ufogen",
+  aliases: [],
+  paper: "Xu et al. 2024, UFOGen: You Forward Once Large Scale Text-to-Image Generation via Diffusion GANs",
+  evaluations: ONCE,
+  weights: "ufogen",
+  steps: 1,
+  options: { steps: "number" },
+  create: ufogen,
+};

@@ -11,6 +11,8 @@ import type { Output } from "./_dpm_solver.ts";
 import { lambdaOf, noiseBeside } from "./_levels.ts";
 import { stepsOf } from "./_options.ts";
 import { weightedSum } from "./weighted_sum.ts";
+import { ONCE, PREDICTS, SIGMAS } from "./_entry_options.ts";
+import type { SamplerEntry } from "./sampler_entry.ts";
 
 /** Options of {@linkcode unipc}. */
 export interface UnipcOptions extends Omit<LevelOptions, "lambdaMinClipped"> {
@@ -137,3 +139,22 @@ function solve(r: readonly number[], b: readonly number[]): number[] {
   }
   return rows.map((row, i) => row[size]! / row[i]!);
 }
+
+/** Its line of the list. */
+export const entry: SamplerEntry = {
+  name: "unipc",
+  aliases: ["uni_pc", "uni_pc_bh2", "UniPCMultistepScheduler"],
+  paper:
+    "Zhao et al. 2023, UniPC: A Unified Predictor-Corrector Framework for Fast Sampling of Diffusion Models",
+  evaluations: ONCE,
+  weights: "any",
+  steps: 20,
+  options: {
+    ...SIGMAS,
+    order: [1, 2, 3],
+    predicts: PREDICTS,
+    solverType: ["bh1", "bh2"],
+    disableCorrector: "numbers",
+  },
+  create: unipc,
+};

@@ -8,7 +8,7 @@ import { parameterise } from "../core/parameterisation.ts";
 import type { Denoiser, Sampler } from "../core/sampler.ts";
 import type { NoiseLevel } from "../core/schedule.ts";
 import { torchNoise } from "../core/torch_noise.ts";
-import { createSampler } from "../samplers/mod.ts";
+import { createSampler, ddim } from "../samplers/mod.ts";
 import { SAMPLERS } from "../samplers/registry.ts";
 import { createFlowSchedule } from "../schedules/flow.ts";
 import { scheduleFrom } from "../schedules/schedule_from.ts";
@@ -187,6 +187,15 @@ Deno.test("every sampler gives numbers under rectified flow, or refuses in one s
     }
   }
   assert.deepEqual(refused, ["ddpm", "pndm", "lcm", "tcd"]);
+});
+
+Deno.test("DDIM with fresh noise refuses rectified flow in one sentence", async () => {
+  const options = { schedule: createFlowSchedule(), noise: torchNoise(2) };
+  const run = runSampler(ddim({ eta: 0.5 }), denoise, { noise: torchNoise(1).normal([1, 8]) }, options);
+  await assert.rejects(
+    run.next(),
+    /^RangeError: Cannot sample with "ddim" with eta above 0: .*rectified flow/,
+  );
 });
 
 Deno.test("a plan whose noise rises is refused", async () => {
