@@ -22,7 +22,7 @@ export interface LoraPort {
  * Values for all LoRA ports of a program: the factors of all active LoRAs side by side, scales folded in, and zeros
  * for the rest of the rank. Without LoRAs all are zero. They are the same at every step: make them once a change.
  *
- * @param ports The program's inputs, see {@linkcode loraHook}. For a text encoder that skips its last layers give
+ * @param ports The program's inputs, see {@linkcode withLoraPorts}. For a text encoder that skips its last layers give
  * those of the whole one, and leave out the values that it has no port for.
  * @param target Which network it is.
  * @throws {UnsupportedModelError} If a LoRA changes a module without a port, or is no product of two factors (LoHa,

@@ -1,11 +1,11 @@
 import assert from "node:assert/strict";
 import { unet } from "../models/unet.ts";
 import { architecture, filled, pair, query, read } from "./_test_lora.ts";
-import { hotLoraInputs, loraHook } from "./mod.ts";
+import { hotLoraInputs, withLoraPorts } from "./mod.ts";
 
 const kohya = "lora_unet_" + query.replaceAll(".", "_");
 const ports = (modules: "attention" | "all", rank: number) =>
-  unet(architecture, { hook: loraHook({ modules, rank }) }).inputs;
+  withLoraPorts(unet(architecture), { modules, rank }).inputs;
 
 Deno.test("factors stand side by side, scales folded in, zeros behind", async () => {
   const lora = await read(pair(kohya, [8, 8], { rank: 1 }));
@@ -31,7 +31,7 @@ Deno.test("attention has ports at its projections; all, at every layer but depth
     ...architecture,
     levels: architecture.levels.map((level) => ({ ...level, separable: true })),
   };
-  const inputs = unet(separable, { hook: loraHook({ modules: "all", rank: 2 }) }).inputs;
+  const inputs = withLoraPorts(unet(separable), { modules: "all", rank: 2 }).inputs;
   assert.ok(inputs.some(({ name }) => name.includes("pointwise")));
   assert.ok(!inputs.some(({ name }) => name.includes("depthwise")));
 });
@@ -67,5 +67,5 @@ Deno.test("what ports cannot hold is refused", async () => {
     name: "UnsupportedModelError",
     message: /is a LoHa, which ports cannot hold\. Merge it/,
   });
-  assert.throws(() => loraHook({ modules: "all", rank: 0 }), { name: "RangeError" });
+  assert.throws(() => withLoraPorts(unet(architecture), { modules: "all", rank: 0 }), { name: "RangeError" });
 });

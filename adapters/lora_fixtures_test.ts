@@ -9,7 +9,7 @@ import { unet } from "../models/unet.ts";
 import { readUnetConfig } from "../models/unet_config.ts";
 import { maxAbsDifference, readFixture, readJson } from "../tests/_fixtures.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
-import { type ActiveLora, hotLoraInputs, loraHook, loraModules, mergeLora, readLora } from "./mod.ts";
+import { type ActiveLora, hotLoraInputs, loraModules, mergeLora, readLora, withLoraPorts } from "./mod.ts";
 
 interface Cases {
   readonly timestep: number;
@@ -57,10 +57,11 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
 
 for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
   Deno.test(`${backend.name}: hot LoRAs give the reference's outputs, one after the other in one loaded model`, async () => {
-    const hook = loraHook({ modules: "all", rank: 8 });
+    const ports = { modules: "all", rank: 8 } as const;
     await using unetWeights = await weightsOf("unet/diffusion_pytorch_model");
     await using textWeights = await weightsOf("text_encoder/model");
-    const [unetGraph, textGraph] = [unet(unetConfig, { hook }), clipText(textConfig, { hook })];
+    const unetGraph = withLoraPorts(unet(unetConfig), ports);
+    const textGraph = withLoraPorts(clipText(textConfig), ports);
     await using network = await backend.load({ kind: "graph", graph: unetGraph, weights: unetWeights });
     await using text = await backend.load({ kind: "graph", graph: textGraph, weights: textWeights });
     for (const { tag, files } of [{ tag: "none", files: [] }, ...cases]) {
@@ -83,8 +84,8 @@ for (const backend of [native(), wasm({ threads: 1, worker: false })]) {
 
 Deno.test("native: a hot LoRA of scale 0 leaves every bit as it was, as do ports of attention only", async () => {
   await using weights = await weightsOf("unet/diffusion_pytorch_model");
-  const hook = loraHook({ modules: "attention", rank: 4 });
-  await using network = await native().load({ kind: "graph", graph: unet(unetConfig, { hook }), weights });
+  const graph = withLoraPorts(unet(unetConfig), { modules: "attention", rank: 4 });
+  await using network = await native().load({ kind: "graph", graph, weights });
   const [{ lora }] = await open([{ file: "lora/diffusers_processor.safetensors", scale: 1 }]) as [ActiveLora];
   const run = (scale?: number) =>
     runUnet(network, hotLoraInputs(network.inputs, "unet", scale === undefined ? [] : [{ lora, scale }]));

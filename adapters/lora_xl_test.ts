@@ -8,7 +8,7 @@ import { readUnetConfig } from "../models/unet_config.ts";
 import { readFixture, readJson } from "../tests/_fixtures.ts";
 import { assertClose, cpuBackends, testPath } from "../tests/_networks.ts";
 import { openSafetensors } from "../weights/safetensors.ts";
-import { type ActiveLora, hotLoraInputs, loraHook, loraModules, mergeLora, readLora } from "./mod.ts";
+import { type ActiveLora, hotLoraInputs, loraModules, mergeLora, readLora, withLoraPorts } from "./mod.ts";
 
 interface Cases {
   readonly timestep: number;
@@ -36,7 +36,7 @@ for (const backend of cpuBackends) {
   });
 
   Deno.test(`${backend.name}: LoRAs of Stable Diffusion XL's UNet, hot, in one loaded model`, async () => {
-    const graph = unet(config, { hook: loraHook({ modules: "all", rank: 8 }) });
+    const graph = withLoraPorts(unet(config), { modules: "all", rank: 8 });
     await using weights = await openUnet();
     await using network = await backend.load({ kind: "graph", graph, weights });
     for (const { tag, files } of [{ tag: "none", files: [] }, ...cases]) {

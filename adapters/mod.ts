@@ -21,7 +21,7 @@
  */
 export * from "./hot_lora_inputs.ts";
 export * from "./lora.ts";
-export * from "./lora_hook.ts";
+export * from "./lora_ports.ts";
 export * from "./lora_modules.ts";
 export * from "./merge_lora.ts";
 export * from "./merge_lora_into_onnx.ts";

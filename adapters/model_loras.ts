@@ -5,27 +5,26 @@
  */
 import type { LoraInput } from "../core/model.ts";
 import type { Tensor } from "../core/tensor.ts";
-import type { LayerHook } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Weights } from "../weights/weights.ts";
 import { activeLayers } from "./_active_layers.ts";
 import { hotLoraInputs, type LoraPort } from "./hot_lora_inputs.ts";
 import type { ActiveLora, Lora, LoraTarget } from "./lora.ts";
-import { loraHook, type LoraPorts } from "./lora_hook.ts";
+import { type LoraPorts, withLoraPorts } from "./lora_ports.ts";
 import { loraModules } from "./lora_modules.ts";
 import { mergeLora } from "./merge_lora.ts";
 import { openLoraFile } from "./open_lora_file.ts";
 import { readLora, type ReadLoraOptions } from "./read_lora.ts";
 import type { WeightAdapter } from "./weight_adapter.ts";
 
-/** Writes the whole graphs of a model's networks, with ports where a hook is given. */
+/** The whole graphs of a model's networks. */
 export interface LoraNetworks {
   /** The UNet. */
-  readonly unet: (hook?: LayerHook) => Graph;
+  readonly unet: Graph;
   /** The text encoder. */
-  readonly textEncoder: (hook?: LayerHook) => Graph;
+  readonly textEncoder: Graph;
   /** A second one, where there is. */
-  readonly textEncoder2?: (hook?: LayerHook) => Graph;
+  readonly textEncoder2?: Graph;
 }
 
 /** Opens the file of a LoRA. */
@@ -40,7 +39,7 @@ export interface LoraChange {
 }
 
 /**
- * The LoRAs of one model. Without ports `weights` merges; with ports, `hook` adds them to the graphs and `inputs`
+ * The LoRAs of one model. Without ports `weights` merges; with ports, `ported` adds them to the graphs and `inputs`
  * gives their values.
  */
 export interface ModelLoras {
@@ -54,8 +53,8 @@ export interface ModelLoras {
   set(loras: readonly LoraInput[], onWarning?: (message: string) => void): Promise<LoraChange>;
   /** A network's weights with the LoRAs merged. */
   weights?(weights: Weights, target: LoraTarget): Weights;
-  /** Adds ports to a network. */
-  hook?(target: LoraTarget): LayerHook;
+  /** A network with ports, whole or in part. */
+  ported?(graph: Graph): Graph;
   /** Values of a program's ports. */
   inputs?(ports: readonly LoraPort[], target: LoraTarget): Record<string, Tensor>;
 }
@@ -76,8 +75,8 @@ export interface ModelLorasOptions {
  * @example
  * ```ts ignore
  * const loras = modelLoras({
- *   unet: (hook) => unet(unetConfig, hook && { hook }),
- *   textEncoder: (hook) => clipText(textConfig, hook && { hook }),
+ *   unet: unet(unetConfig),
+ *   textEncoder: clipText(textConfig),
  * });
  * const { stale } = await loras.set([{ source: "style.safetensors", scale: 0.8 }]);
  * if (stale.has("unet")) await unetPart.release();
@@ -87,11 +86,11 @@ export function modelLoras(
   networks: LoraNetworks,
   { ports, open = openLoraFile, adapters = [] }: ModelLorasOptions = {},
 ): ModelLoras {
-  const graphs = Object.entries(networks) as [LoraTarget, (hook?: LayerHook) => Graph][];
+  const graphs = Object.entries(networks) as [LoraTarget, Graph][];
   const targets = graphs.map(([target]) => target);
-  const modules = Object.fromEntries(graphs.map(([target, write]) => [target, loraModules(write())]));
-  const hook = ports && loraHook(ports);
-  const hot = hook && graphs.map(([target, write]) => [target, write(hook).inputs] as const);
+  const modules = Object.fromEntries(graphs.map(([target, graph]) => [target, loraModules(graph)]));
+  const ported = ports && ((graph: Graph) => withLoraPorts(graph, ports));
+  const hot = ported && graphs.map(([target, graph]) => [target, ported(graph).inputs] as const);
   const valuesOf = (loras: readonly ActiveLora[]) =>
     hot && new Map(hot.map(([target, inputs]) => [target, hotLoraInputs(inputs, target, loras)]));
   const read = new Map<LoraInput["source"], Lora>();
@@ -117,13 +116,13 @@ export function modelLoras(
       for (const { source, lora } of next) read.set(source, lora);
       return {
         unmatched: next.flatMap(({ lora }) => lora.unmatched),
-        stale: new Set(hook === undefined ? changed : []),
+        stale: new Set(ported === undefined ? changed : []),
       };
     },
-    ...hook === undefined
+    ...ported === undefined
       ? { weights: (weights: Weights, target: LoraTarget) => mergeLora(weights, target, active) }
       : {
-        hook: () => hook,
+        ported,
         inputs: (own: readonly LoraPort[], target: LoraTarget) => pick(values!.get(target)!, own),
       },
   };

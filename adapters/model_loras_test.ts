@@ -8,8 +8,8 @@ import { architecture, filled, pair, query, textConfig } from "./_test_lora.ts";
 import { type LoraNetworks, modelLoras } from "./mod.ts";
 
 const networks: LoraNetworks = {
-  unet: (hook) => unet(architecture, hook && { hook }),
-  textEncoder: (hook) => clipText(textConfig, hook && { hook }),
+  unet: unet(architecture),
+  textEncoder: clipText(textConfig),
 };
 const key = `${query}.weight`;
 const file = (rank: number) =>
@@ -17,7 +17,7 @@ const file = (rank: number) =>
 
 Deno.test("without ports LoRAs are merged, and only the networks that change are stale", async () => {
   const loras = modelLoras(networks);
-  assert.equal(loras.hook, undefined);
+  assert.equal(loras.ported, undefined);
   const base = memoryWeights({ [key]: filled([8, 8]) });
   const first = async () => (await readFloat32(loras.weights!(base, "unet"), key))[0];
   assert.equal(await first(), 1);
@@ -32,7 +32,7 @@ Deno.test("without ports LoRAs are merged, and only the networks that change are
 Deno.test("with ports nothing is stale; programs get the values that they have ports for", async () => {
   const loras = modelLoras(networks, { ports: { modules: "attention", rank: 2 } });
   assert.equal(loras.weights, undefined);
-  const { inputs: ports } = networks.unet(loras.hook!("unet"));
+  const { inputs: ports } = loras.ported!(networks.unet);
   const up = () => loras.inputs!(ports, "unet")[`lora.${query}.up`]!.data[0];
   assert.equal(up(), 0);
   const source = await file(2);
@@ -40,14 +40,14 @@ Deno.test("with ports nothing is stale; programs get the values that they have p
   assert.equal(up(), 0.5);
   await loras.set([{ source, scale: 3 }]);
   assert.equal(up(), 3);
-  const short = clipText(textConfig, { clipSkip: 1, hook: loras.hook!("textEncoder") }).inputs;
+  const short = loras.ported!(clipText(textConfig, { clipSkip: 1 })).inputs;
   const names = short.map(({ name }) => name).filter((name) => name.startsWith("lora."));
   assert.deepEqual(Object.keys(loras.inputs!(short, "textEncoder")), names);
 });
 
 Deno.test("after an error the present LoRAs stay", async () => {
   const loras = modelLoras(networks, { ports: { modules: "attention", rank: 2 } });
-  const { inputs: ports } = networks.unet(loras.hook!("unet"));
+  const { inputs: ports } = loras.ported!(networks.unet);
   const [good, large] = [await file(2), await file(3)];
   await loras.set([{ source: good }]);
   await assert.rejects(loras.set([{ source: good }, { source: large }]), {

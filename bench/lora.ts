@@ -9,12 +9,12 @@
 import {
   hotLoraInputs,
   type Lora,
-  loraHook,
   type LoraModules,
   loraModules,
   type LoraPorts,
   mergeLora,
   readLora,
+  withLoraPorts,
 } from "../adapters/mod.ts";
 import { native } from "../backends/native.ts";
 import type { Tensor } from "../core/tensor.ts";
@@ -51,7 +51,7 @@ async function measureChange(weights: Weights, lora: Lora): Promise<void> {
   const load = async (from: Weights) => {
     await using _runner = await backend.load({ kind: "graph", graph: plain, weights: from });
   };
-  const ports = unet(architecture, { hook: loraHook({ modules: "attention", rank }) }).inputs;
+  const ports = withLoraPorts(unet(architecture), { modules: "attention", rank }).inputs;
   const times = { reload: [] as number[], swap: [] as number[], merge: [] as number[] };
   await load(weights);
   for (let i = 0; i < 3; i++) {
@@ -77,7 +77,8 @@ async function measureSteps(weights: Weights, loras: readonly Lora[]): Promise<v
   await using loaded = new AsyncDisposableStack();
   const runs = new Map<string, { readonly run: () => Promise<unknown>; readonly times: number[] }>();
   for (const [name, ports, count] of variants) {
-    const graph = unet(architecture, ports === undefined ? {} : { hook: loraHook(ports) });
+    const plain = unet(architecture);
+    const graph = ports === undefined ? plain : withLoraPorts(plain, ports);
     const runner = loaded.use(await backend.load({ kind: "graph", graph, weights }));
     const active = loras.slice(0, count).map((lora) => ({ lora, scale: 0.1 }));
     const inputs = {

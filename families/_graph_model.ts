@@ -35,7 +35,7 @@ export interface Loading {
 
 /** What a family says of its text encoders and of the rest. */
 export interface GraphFamily {
-  /** Writes the text encoders, by what LoRAs change. */
+  /** The text encoders' graphs, by what LoRAs change. */
   readonly textNetworks: Omit<LoraNetworks, "unet">;
   /** Puts them together. */
   textEncoder(loading: Loading, unet: UnetArchitecture): LazyPart<TextEncoder>;
@@ -66,7 +66,7 @@ export function graphModel(files: Components, options: OpenModelOptions, family:
   const precisions = modelPrecisions(files.name, options);
   const base = readUnetConfig(components.find(([kind]) => kind === BASE)![1].config);
   const loras = modelLoras({
-    unet: (hook) => unet(base, hook === undefined ? {} : { hook }),
+    unet: unet(base),
     ...family.textNetworks,
   }, { ports: loraPorts, open: modelLoraFiles(files), adapters: options.adapters });
   const load =

@@ -11,6 +11,7 @@ import type {
   Graph,
   Node,
   Operator,
+  Place,
   Value,
   ValueType,
   WeightValue,
@@ -28,12 +29,9 @@ export interface Conv2dOptions {
   readonly groups?: number;
   /** Whether `path.bias` is added. @default {true} */
   readonly bias?: boolean;
-  /** The window itself, `[out, channels / groups, k, k]`, in place of `path.weight`; the hook does not see it. */
+  /** The window itself, `[out, channels / groups, k, k]`, in place of `path.weight`. */
   readonly weight?: Value;
 }
-
-/** The window of a convolution, with its defaults worked out. */
-export type Conv2dWindow = Required<Pick<Conv2dOptions, "kernel" | "stride" | "padding" | "groups">>;
 
 /** Options of {@linkcode GraphBuilder.linear}. */
 export interface LinearOptions {
@@ -57,38 +55,30 @@ export interface AttentionOptions {
   readonly lengthNorm?: boolean;
 }
 
-/** Called for every `linear` and `conv2d` (with its window), may add to its result: low-rank adapters hook in here. */
-export type LayerHook = (
-  builder: GraphBuilder,
-  layer: string,
-  input: Value,
-  output: Value,
-  window?: Conv2dWindow,
-) => Value;
-
 /** What a node computes, apart from where it stands: an operator with its own attributes. */
 type Operation = { [O in Operator]: Pick<Node<O>, "operator" | "attributes"> }[Operator];
 
 /** Builds one graph. */
 export class GraphBuilder {
   readonly #name: string;
-  readonly #hook: LayerHook | undefined;
   readonly #inputs: Value[] = [];
   readonly #weights = new Map<string, WeightValue>();
   readonly #constants: ConstantValue[] = [];
   readonly #nodes: Node[] = [];
+  /** Places by the names of the values that stand for them. */
+  readonly #places = new Map<string, { readonly name: string; readonly value: Value }>();
 
   /** Starts an empty graph. */
-  constructor(name: string, hook?: LayerHook) {
+  constructor(name: string) {
     this.#name = name;
-    this.#hook = hook;
   }
 
   /** Ends the graph; the keys are the output names. */
   build(outputs: Readonly<Record<string, Value>>): Graph {
-    const renamed = new Map(Object.entries(outputs).map(([name, value]) => [value.name, { ...value, name }]));
-    const rename = <T extends Value | undefined>(value: T) =>
-      value && (renamed.get(value.name) as T ?? value);
+    const renamed = new Map(
+      Object.entries(outputs).map(([name, value]) => [this.#at(value).name, { ...this.#at(value), name }]),
+    );
+    const rename = (value: Value): Value => renamed.get(this.#at(value).name) ?? this.#at(value);
     return {
       name: this.#name,
       inputs: this.#inputs,
@@ -97,10 +87,21 @@ export class GraphBuilder {
       constants: this.#constants,
       nodes: this.#nodes.map((node) => ({
         ...node,
-        inputs: node.inputs.map(rename),
+        inputs: node.inputs.map((value) => value && rename(value)),
         outputs: node.outputs.map(rename),
       })),
+      ...this.#places.size > 0 && { places: this.#placesOf(rename) },
     };
+  }
+
+  /**
+   * Names a place: what is given back is the value, on its way to where it is used. A pass may add something there, as
+   * `graph/passes/residual_ports.ts` does; by itself it computes nothing.
+   */
+  place(name: string, value: Value): Value {
+    const there = { ...value, name: `${value.name}@${name}` };
+    this.#places.set(there.name, { name, value });
+    return there;
   }
 
   /** A value that the caller gives. */
@@ -147,14 +148,12 @@ export class GraphBuilder {
     const { weight = this.weight(`${path}.weight`, [outChannels, inChannels / groups, kernel, kernel]) } =
       options;
     const inputs = bias ? [x, weight, this.weight(`${path}.bias`, [outChannels])] : [x, weight];
-    const y = this.#node(
+    return this.#node(
       { operator: "conv2d", attributes: { kernel, stride, groups, pads } },
       path,
       inputs,
       shape,
     );
-    if (options.weight !== undefined) return y;
-    return this.#hook?.(this, path, x, y, { kernel, stride, groups, padding: pads }) ?? y;
   }
 
   /** `x · weightᵀ + bias` along the last dimension, with `path.weight` `[out, in]`. */
@@ -166,11 +165,10 @@ export class GraphBuilder {
       stored ?? [outFeatures, inFeatures],
     );
     const inputs = bias ? [x, weight, this.weight(`${path}.bias`, [outFeatures])] : [x, weight];
-    const y = this.#node({ operator: "linear", attributes: {} }, path, inputs, [
+    return this.#node({ operator: "linear", attributes: {} }, path, inputs, [
       ...x.shape.slice(0, -1),
       outFeatures,
     ]);
-    return this.#hook?.(this, path, x, y) ?? y;
   }
 
   /** Matrix product over the last two dimensions; `transposed` takes the second as `[…, n, k]`. */
@@ -366,6 +364,35 @@ export class GraphBuilder {
   /** Converts the element type. */
   cast(layer: string, x: Value, type: ValueType): Value {
     return this.#emit({ operator: "cast", attributes: {} }, layer, [x], [x.shape], type)[0]!;
+  }
+
+  /** Writes a node of another graph with operands of this one; they have the shapes that its own had. */
+  repeat(node: Node, operands: readonly (Value | undefined)[]): Value[] {
+    const { layer, outputs } = node;
+    return this.#emit(node, layer, operands, outputs.map(({ shape }) => shape), outputs[0]!.type);
+  }
+
+  /** The value that comes by a place. */
+  #at(value: Value): Value {
+    const place = this.#places.get(value.name);
+    return place === undefined ? value : this.#at(place.value);
+  }
+
+  #placesOf(rename: (value: Value) => Value): Place[] {
+    return [...this.#places].map(([alias, { name, value }]) => {
+      const behind = this.#places.get(value.name)?.name;
+      const isBehind = (operand: string): boolean => {
+        if (operand === alias) return true;
+        const place = this.#places.get(operand);
+        return place !== undefined && isBehind(place.value.name);
+      };
+      const uses = this.#nodes.flatMap(({ inputs, outputs }) =>
+        inputs.flatMap((operand, index) =>
+          operand && isBehind(operand.name) ? [{ node: rename(outputs[0]!).name, index }] : []
+        )
+      );
+      return { name, value: rename(value), uses, ...behind !== undefined && { behind } };
+    });
   }
 
   #node(

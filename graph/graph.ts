@@ -119,6 +119,18 @@ export type Node<O extends Operator = Operator> = {
 /** Element-wise non-linearities: `silu` is x·sigmoid(x), `quickGelu` x·sigmoid(1.702·x), `gelu` the exact one. */
 export type Activation = "silu" | "gelu" | "quickGelu" | "relu" | "sigmoid" | "tanh";
 
+/** Where something may be added to a value, on its way to some of its uses; see {@linkcode GraphBuilder.place}. */
+export interface Place {
+  /** As `skip.0`. */
+  readonly name: string;
+  /** What is there. */
+  readonly value: Value;
+  /** The place that comes before it on the same way. */
+  readonly behind?: string;
+  /** Operands that come by: a node, named by its first result, and which of its inputs. */
+  readonly uses: readonly { readonly node: string; readonly index: number }[];
+}
+
 /** A program. Nodes are in an order in which they can run. */
 export interface Graph {
   /** What it is, as `unet`. */
@@ -133,4 +145,6 @@ export interface Graph {
   readonly constants: readonly ConstantValue[];
   /** The operations. */
   readonly nodes: readonly Node[];
+  /** Where something may be added, as a control's residuals. */
+  readonly places?: readonly Place[];
 }

@@ -6,7 +6,7 @@
 import type { Json } from "../core/json.ts";
 import { UnsupportedModelError } from "../core/errors.ts";
 import type { Tensor } from "../core/tensor.ts";
-import { GraphBuilder, type LayerHook } from "../graph/builder.ts";
+import { GraphBuilder } from "../graph/builder.ts";
 import type { Activation, Graph, Value } from "../graph/graph.ts";
 import { number, word } from "./_json.ts";
 
@@ -76,8 +76,6 @@ export interface ClipTextGraphOptions {
   readonly finalNorm?: boolean;
   /** Adds the input `end_positions` and the output `text_embeds`. @default {false} */
   readonly projection?: boolean;
-  /** Sees every linear layer (low-rank adapters). */
-  readonly hook?: LayerHook;
 }
 
 /**
@@ -88,7 +86,7 @@ export interface ClipTextGraphOptions {
  * `[rows, projectionSize]`, each text as one vector: of the normalised states of all layers, whatever was skipped.
  */
 export function clipText(config: ClipTextConfig, options: ClipTextGraphOptions = {}): Graph {
-  const { clipSkip = 0, finalNorm = true, projection = false, hook } = options;
+  const { clipSkip = 0, finalNorm = true, projection = false } = options;
   if (!Number.isInteger(clipSkip) || clipSkip < 0 || clipSkip >= config.layers) {
     throw new RangeError(
       `Cannot skip ${clipSkip} of the text encoder's ${config.layers} layers: expected 0 to ${
@@ -96,7 +94,7 @@ export function clipText(config: ClipTextConfig, options: ClipTextGraphOptions =
       }.`,
     );
   }
-  const g = new GraphBuilder("text_encoder", hook);
+  const g = new GraphBuilder("text_encoder");
   const embed = (name: string, entries: number, ids: Value) => {
     const table = g.weight(`text_model.embeddings.${name}.weight`, [entries, config.hiddenSize]);
     return g.gather(`text_model.embeddings.${name}`, table, ids);

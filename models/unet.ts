@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { GraphBuilder, type LayerHook } from "../graph/builder.ts";
+import { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Value } from "../graph/graph.ts";
 import { type Context, convolution, resnet, transformer } from "./_blocks.ts";
 import type { TransformerConfig, UnetArchitecture } from "./unet_config.ts";
@@ -12,12 +12,6 @@ import type { TransformerConfig, UnetArchitecture } from "./unet_config.ts";
 export interface UnetGraphOptions {
   /** `encoder_attention_mask` `[rows, tokens]`, 1 where a token counts. @default {false} */
   readonly attentionMask?: boolean;
-  /** `skip.0` … and `mid`: added to the skip connections and to the middle (ControlNet). @default {false} */
-  readonly skipResiduals?: boolean;
-  /** `down.0` …: added at the end of each level of the encoder (T2I-Adapter, plugin). @default {false} */
-  readonly levelResiduals?: boolean;
-  /** Sees every linear layer and convolution (low-rank adapters). */
-  readonly hook?: LayerHook;
 }
 
 /**
@@ -26,13 +20,16 @@ export interface UnetGraphOptions {
  * `timestep_cond` `[rows, timeCondProjDim]` where the network is w-conditioned; `added_features` `[rows, added.width]`
  * where it has an added embedding (see {@linkcode addedFeatures}); and the optional ones. Output:
  * `out_sample` `[rows, outChannels, height, width]`.
+ *
+ * Places: `skip.0` … and `mid`, the skip connections and the middle (ControlNet); `down.0` …, the end of each level of
+ * the encoder (T2I-Adapter, plugin). See {@linkcode residualPorts}.
  */
 export function unet(config: UnetArchitecture, options: UnetGraphOptions = {}): Graph {
-  const g = new GraphBuilder("unet", options.hook);
+  const g = new GraphBuilder("unet");
   const sample = g.input("sample", "float32", ["rows", config.inChannels, "height", "width"]);
   const time = timeEmbedding(g, config);
   const context = textContext(g, config, options.attentionMask ?? false);
-  const { encoded, skips, stem } = encoder(g, config, { sample, time, context }, options);
+  const { encoded, skips, stem } = encoder(g, config, { sample, time, context });
   const hidden = decoder(g, config, { hidden: encoded, skips, stem, time, context });
   const normed = g.groupNorm("conv_norm_out", hidden, config.normGroups, config.normEpsilon);
   const activated = g.activation("conv_norm_out", config.activation, normed);
@@ -90,13 +87,10 @@ export function encoder(
   g: GraphBuilder,
   config: UnetArchitecture,
   { sample, time, context, stemBias }: EncoderInputs,
-  { skipResiduals = false, levelResiduals = false }: UnetGraphOptions = {},
 ): Encoded {
   const block = blockWriter(g, config, time, context);
-  const port = (name: string, like: Value) =>
-    g.input(name, "float32", [`${name}_rows`, ...like.shape.slice(1)]);
   let count = 0;
-  const skip = (value: Value) => skipResiduals ? g.add("skip", value, port(`skip.${count++}`, value)) : value;
+  const skip = (value: Value) => g.place(`skip.${count++}`, value);
 
   const centred = config.centerInput
     ? g.subtract("sample", g.multiply("sample", sample, g.scalar(2)), g.scalar(1))
@@ -109,9 +103,7 @@ export function encoder(
     const made: Value[] = [];
     for (let layer = 0; layer < level.layers; layer++) {
       hidden = block(path, layer, hidden, level, level.down[layer]);
-      if (layer === level.layers - 1 && levelResiduals) {
-        hidden = g.add(path, hidden, port(`down.${i}`, hidden));
-      }
+      if (layer === level.layers - 1) hidden = g.place(`down.${i}`, hidden);
       if (config.skips === "layer" || layer === level.layers - 1) made.push(skip(hidden));
     }
     if (i < config.levels.length - 1) {
@@ -124,7 +116,7 @@ export function encoder(
     return made;
   });
   hidden = middle(g, config, hidden, { time, context });
-  return { encoded: skipResiduals ? g.add("mid_block", hidden, port("mid", hidden)) : hidden, skips, stem };
+  return { encoded: g.place("mid", hidden), skips, stem };
 }
 
 function middle(

@@ -9,8 +9,9 @@ import type { Conditioning, NoisePredictor, PrepareOptions, Unet } from "../core
 import { concatChannels, sizeOf, type Tensor } from "../core/tensor.ts";
 import { evaluate } from "../graph/dimension.ts";
 import type { Graph } from "../graph/graph.ts";
+import { residualPorts } from "../graph/passes/residual_ports.ts";
 import { guidanceFeatures, sinusoids } from "../models/sinusoids.ts";
-import { unet, type UnetGraphOptions } from "../models/unet.ts";
+import { unet } from "../models/unet.ts";
 import type { UnetArchitecture } from "../models/unet_config.ts";
 import { entry } from "./_conditioning.ts";
 
@@ -21,7 +22,7 @@ export interface GraphUnetOptions {
   /** Loads a graph with the network's weights. */
   readonly load: (graph: Graph) => Promise<Runner>;
   /** Adds ports to the graph and gives their values. */
-  readonly loras?: Pick<ModelLoras, "hook" | "inputs">;
+  readonly loras?: Pick<ModelLoras, "ported" | "inputs">;
 }
 
 /**
@@ -33,7 +34,7 @@ export function graphUnet(options: GraphUnetOptions): Unet {
   return {
     config: options.architecture,
     async load({ ports: { residuals } }): Promise<void> {
-      await network.runner(kinds(residuals));
+      await network.runner({ residuals });
     },
     prepare: (conditioning, bound) => Promise.resolve(predictor(network, options, conditioning, bound)),
     [Symbol.asyncDispose]: () => network[Symbol.asyncDispose](),
@@ -57,14 +58,14 @@ function predictor(
   };
   return {
     async predict(latent, timestep, residuals = {}) {
-      const { runner, ports } = await network.runner({ mask, ...kinds(Object.keys(residuals)) });
+      const { runner, ports } = await network.runner({ mask, residuals: Object.keys(residuals) });
       const time = sinusoids(Array(rows).fill(timestep), {
         features: timeFeatures,
         flipSinToCos,
         frequencyShift,
       });
       const [, , height, width] = latent.shape as [number, number, number, number];
-      const idle = ports.filter(({ name }) => isResidual(name) && residuals[name] === undefined);
+      const idle = ports.filter(({ name }) => network.steers(name) && residuals[name] === undefined);
       const zeros = idle.map(({ name, shape }) => {
         const sizes = shape.map((size) => evaluate(size, { height, width, [`${name}_rows`]: 1 }));
         return [name, { data: new Float32Array(sizeOf(sizes)), shape: sizes }] as const;
@@ -85,36 +86,39 @@ function predictor(
 
 /** Which optional ports a call needs. */
 interface Ports {
+  /** The text's mask. */
   readonly mask?: boolean;
-  readonly skips?: boolean;
-  readonly levels?: boolean;
+  /** Places of residuals. */
+  readonly residuals: readonly string[];
 }
 
 /** One loaded network that gains ports as they are asked for, and never loses them again. */
 class PortedNetwork implements AsyncDisposable {
   readonly #network: GraphUnetOptions;
-  #options: UnetGraphOptions = {};
+  readonly #residuals = new Set<string>();
+  #mask = false;
   #loaded: { readonly runner: Runner; readonly ports: Graph["inputs"] } | undefined;
 
   constructor(network: GraphUnetOptions) {
     this.#network = network;
-    const hook = network.loras?.hook?.("unet");
-    if (hook !== undefined) this.#options = { hook };
   }
 
-  async runner({ mask, skips, levels }: Ports): Promise<{ runner: Runner; ports: Graph["inputs"] }> {
-    const { attentionMask = false, skipResiduals = false, levelResiduals = false } = this.#options;
-    const missing = mask && !attentionMask || skips && !skipResiduals || levels && !levelResiduals;
+  /** Whether an input is a residual's. */
+  steers(name: string): boolean {
+    return this.#residuals.has(name);
+  }
+
+  async runner({ mask = false, residuals }: Ports): Promise<{ runner: Runner; ports: Graph["inputs"] }> {
+    const missing = mask && !this.#mask || residuals.some((name) => !this.#residuals.has(name));
     if (this.#loaded !== undefined && !missing) return this.#loaded;
+    const { architecture, load, loras } = this.#network;
+    const plain = unet(architecture, { attentionMask: mask || this.#mask });
+    checkPlaces(plain, residuals);
     await this[Symbol.asyncDispose]();
-    this.#options = {
-      ...this.#options,
-      attentionMask: attentionMask || mask === true,
-      skipResiduals: skipResiduals || skips === true,
-      levelResiduals: levelResiduals || levels === true,
-    };
-    const { architecture, load } = this.#network;
-    const graph = unet(architecture, this.#options);
+    this.#mask ||= mask;
+    for (const name of residuals) this.#residuals.add(name);
+    const steered = residualPorts(plain, this.#residuals);
+    const graph = loras?.ported?.(steered) ?? steered;
     return this.#loaded = { runner: await load(graph), ports: graph.inputs };
   }
 
@@ -124,13 +128,11 @@ class PortedNetwork implements AsyncDisposable {
   }
 }
 
-function kinds(names: readonly string[]): Ports {
-  return {
-    skips: names.some((name) => name.startsWith("skip.") || name === "mid"),
-    levels: names.some((name) => name.startsWith("down.")),
-  };
-}
-
-function isResidual(name: string): boolean {
-  return name === "mid" || /^(skip|down)\.\d+$/.test(name);
+function checkPlaces({ places = [] }: Graph, residuals: readonly string[]): void {
+  const unknown = residuals.find((name) => !places.some((place) => place.name === name));
+  if (unknown === undefined) return;
+  throw new TypeError(
+    `Cannot steer the UNet at "${unknown}": it has ${places.map(({ name }) => name).join(", ")}. ` +
+      `The control was made for another model.`,
+  );
 }

@@ -20,8 +20,8 @@ export function textEncoderPart(
   const { tokenizer, vectors } = invertedTokenizer(files, inversions);
   const read = readClipTextConfig(textEncoder.config);
   const config = { ...read, vocabSize: tableRows(read.vocabSize, vectors) };
-  const hook = loras.hook?.("textEncoder");
-  const write = (clipSkip: number) => clipText(config, { clipSkip, ...hook !== undefined && { hook } });
+  const { ported = (graph) => graph } = loras;
+  const write = (clipSkip: number) => ported(clipText(config, { clipSkip }));
   return new LazyPart<TextEncoder>(async (owned) => {
     const weights = textEncoderWeights(owned.use(await textEncoder.weights()));
     const adapted = adapt(weights, "textEncoder");

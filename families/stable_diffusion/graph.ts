@@ -25,7 +25,7 @@ export async function openGraphModel(files: Components, options: OpenModelOption
   const config = readClipTextConfig(source.config);
   const tokenizer = await files.tokenizer("tokenizer");
   return graphModel(files, options, {
-    textNetworks: { textEncoder: (hook) => clipText(config, hook === undefined ? {} : { hook }) },
+    textNetworks: { textEncoder: clipText(config) },
     textEncoder: (loading) => textEncoderPart(source, tokenizer, options, loading),
     checkUnet: (unet, latentChannels) =>
       checkUnet(unet, { name: files.name, latentChannels, textWidth: config.hiddenSize }),

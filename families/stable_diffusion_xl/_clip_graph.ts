@@ -4,7 +4,6 @@ import type { AnyTensor } from "../../backends/backend.ts";
 import { LazyPart } from "../../core/lazy_part.ts";
 import type { Tensor } from "../../core/tensor.ts";
 import type { Tokenizer } from "../../core/tokenizer.ts";
-import type { LayerHook } from "../../graph/builder.ts";
 import type { Graph } from "../../graph/graph.ts";
 import { clipText, type ClipTextConfig, endPositions } from "../../models/clip_text.ts";
 import type { ClipEncoder } from "./_text_encoder.ts";
@@ -17,8 +16,8 @@ export interface GraphClipOptions {
   readonly projection: boolean;
   /** Loads a graph with its weights. */
   readonly load: (graph: Graph) => Promise<Runner>;
-  /** Ports for LoRAs. */
-  readonly hook?: LayerHook | undefined;
+  /** Adds ports for LoRAs, where there are. */
+  readonly ported?: ((graph: Graph) => Graph) | undefined;
   /** Values of the inputs of LoRAs among these. */
   readonly loras: (inputs: Graph["inputs"]) => Readonly<Record<string, AnyTensor>>;
 }
@@ -26,11 +25,7 @@ export interface GraphClipOptions {
 /** Writes such a network, without `clipSkip` more layers than the last one. */
 export function xlClipText(
   config: ClipTextConfig,
-  { clipSkip = 0, projection, hook }: {
-    clipSkip?: number;
-    projection: boolean;
-    hook?: LayerHook | undefined;
-  },
+  { clipSkip = 0, projection }: { clipSkip?: number; projection: boolean },
 ): Graph {
   const most = config.layers - 2;
   if (!Number.isInteger(clipSkip) || clipSkip < 0 || clipSkip > most) {
@@ -38,21 +33,16 @@ export function xlClipText(
       `Cannot skip ${clipSkip} more of the text encoder's ${config.layers} layers than the last: expected 0 to ${most}.`,
     );
   }
-  const graph = clipText(config, {
-    clipSkip: 1 + clipSkip,
-    finalNorm: false,
-    projection,
-    ...hook !== undefined && { hook },
-  });
+  const graph = clipText(config, { clipSkip: 1 + clipSkip, finalNorm: false, projection });
   return projection ? { ...graph, name: "text_encoder_2" } : graph;
 }
 
 /** Puts it together; a network that skips other layers takes the place of the one that is loaded. */
 export function graphClip(options: GraphClipOptions): ClipEncoder {
-  const { config, tokenizer, projection, load, hook, loras } = options;
+  const { config, tokenizer, projection, load, ported = (graph) => graph, loras } = options;
   let skipped = 0;
   const network = new LazyPart(async (owned) => {
-    const graph = xlClipText(config, { clipSkip: skipped, projection, hook });
+    const graph = ported(xlClipText(config, { clipSkip: skipped, projection }));
     return { runner: owned.use(await load(graph)), graph };
   });
   return {

@@ -9,8 +9,6 @@ import { LazyPart } from "../../core/lazy_part.ts";
 import type { Model } from "../../core/model.ts";
 import type { TextEncoder } from "../../core/parts.ts";
 import { SDXL_LATENT_TO_RGB } from "../../core/preview.ts";
-import type { LayerHook } from "../../graph/builder.ts";
-import type { Graph } from "../../graph/graph.ts";
 import { addedFeatures } from "../../models/added_features.ts";
 import { type ClipTextConfig, readClipTextConfig } from "../../models/clip_text.ts";
 import { readUnetConfig } from "../../models/unet_config.ts";
@@ -56,8 +54,7 @@ export async function openGraphModel(files: Components, options: OpenModelOption
     loadTokenizer(await files.tokenizer("tokenizer")),
     loadTokenizer(padded(await files.tokenizer("tokenizer_2"))),
   ] as const;
-  const write = ({ config, projection }: XlText) => (hook?: LayerHook): Graph =>
-    xlClipText(config, { projection, hook });
+  const write = ({ config, projection }: XlText) => xlClipText(config, { projection });
   const model = graphModel(files, options, {
     textNetworks: { textEncoder: write(first), textEncoder2: write(second) },
     textEncoder: (loading, unet) =>
@@ -72,7 +69,7 @@ export async function openGraphModel(files: Components, options: OpenModelOption
             projection,
             tokenizer: tokenizers[i],
             load: loading.load("textEncoder", loading.adapt(weights, target)),
-            hook: loading.loras.hook?.(target),
+            ported: loading.loras.ported,
             loras: (inputs) => loading.loras.inputs?.(inputs, target) ?? {},
           });
         };
