@@ -24,7 +24,7 @@ export function configReport(component: string, kind: string, config: Json): Com
   if (graphs === undefined) return undefined;
   const shapes = new Map(graphs.flatMap(({ weights }) => weights.map(({ key, stored }) => [key, stored])));
   const parameters = [...shapes.values()].reduce((sum, shape) => sum + sizeOf(shape), 0);
-  return { component, kind, dtypes: [], tensors: shapes.size, parameters, bytes: 0 };
+  return { component, kind, dtypes: [], tensors: shapes.size, parameters, bytes: 0, bits: 0 };
 }
 
 /** The graphs of each kind of network, which together name all of its tensors. */

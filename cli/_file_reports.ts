@@ -1,4 +1,4 @@
-/** What a single `.safetensors` file holds, told by its header. */
+/** What a single `.safetensors` or `.gguf` file holds, told by its header. */
 import { adapterKinds } from "../adapters/kinds/mod.ts";
 import { parseKey } from "../adapters/_lora_keys.ts";
 import { openLoraFile } from "../adapters/open_lora_file.ts";
@@ -8,7 +8,8 @@ import { splitCheckpointParts } from "../weights/checkpoint.ts";
 import { isXlCheckpoint, splitXlCheckpoint } from "../weights/checkpoint_xl.ts";
 import { storedBytes } from "../weights/encoding.ts";
 import { networkFile } from "../weights/network_file.ts";
-import type { Weights } from "../weights/weights.ts";
+import type { WeightInfo, Weights } from "../weights/weights.ts";
+import { openWeightsFile } from "../weights/weights_file.ts";
 
 /** One part of a file or folder. */
 export interface ComponentReport {
@@ -16,8 +17,10 @@ export interface ComponentReport {
   readonly component: string;
   /** Its class, as its `config.json` names it, or what it is. */
   readonly kind: string;
-  /** Element types of its tensors. */
+  /** Element types of its tensors; of encoded ones, what they are encoded as. */
   readonly dtypes: readonly string[];
+  /** Bits of storage for each parameter, scales included. */
+  readonly bits: number;
   /** Number of tensors. */
   readonly tensors: number;
   /** Number of parameters. */
@@ -31,7 +34,7 @@ export async function fileReports(
   path: string,
   name: string = path.replace(/^.*[/\\]|\.\w+$/g, ""),
 ): Promise<ComponentReport[]> {
-  await using file = await openLoraFile(path);
+  await using file = /\.gguf$/i.test(path) ? await openWeightsFile(path) : await openLoraFile(path);
   if (isXlCheckpoint(new Set(file.names()))) {
     const { unet, vae, textEncoder, textEncoder2 } = splitXlCheckpoint(file);
     const roles = { text_encoder: textEncoder, text_encoder_2: textEncoder2, unet, vae };
@@ -51,14 +54,22 @@ export async function fileReports(
 /** The report of some weights. */
 export function componentOf(component: string, kind: string, weights: Weights): ComponentReport {
   const infos = [...weights.names()].map((name) => weights.info(name)!);
+  const parameters = infos.reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+  const bytes = infos.reduce((sum, info) => sum + storedBytes(info), 0);
   return {
     component,
     kind,
-    dtypes: [...new Set(infos.map(({ dtype }) => dtype))].sort(),
+    dtypes: [...new Set(infos.map(typeName))].sort(),
     tensors: infos.length,
-    parameters: infos.reduce((sum, { shape }) => sum + sizeOf(shape), 0),
-    bytes: infos.reduce((sum, info) => sum + storedBytes(info), 0),
+    parameters,
+    bytes,
+    bits: parameters === 0 ? 0 : 8 * bytes / parameters,
   };
+}
+
+function typeName({ dtype, encoding }: WeightInfo): string {
+  if (encoding === undefined) return dtype;
+  return encoding.kind === "scaled" ? `${dtype} scaled` : encoding.kind;
 }
 
 /** A LoRA by its kinds of adapters and number of modules, an embedding, or a network. */

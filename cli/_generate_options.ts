@@ -90,7 +90,7 @@ export const generateOptions: OptionTable = {
     "model": {
       value: "model",
       short: "m",
-      text: 'the embedded "mini", a folder, a .safetensors file, or OWNER/NAME on a hub',
+      text: 'the embedded "mini", a folder, a .safetensors or .gguf file, or OWNER/NAME on a hub',
       default: "mini",
     },
     "vae": { value: "path", text: "a VAE in place of the model's: folder or file" },

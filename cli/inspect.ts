@@ -41,14 +41,15 @@ async function inspect(given: ParsedArguments): Promise<void> {
   if (/\.(?:png|jpe?g|webp)$/i.test(path)) return await inspectPicture(path, asJson);
   const reports = await inspectModel(path, given.text("variant"), readHub(given));
   if (asJson) return void writeOut(`${printable(JSON.stringify(reports))}\n`);
-  const rows = reports.map(({ component, kind, dtypes, tensors, parameters, bytes }) =>
+  const rows = reports.map(({ component, kind, dtypes, tensors, parameters, bytes, bits }) =>
     [
       component,
       kind,
-      dtypes.join(" "),
+      dtypes.join(", "),
       `${tensors} tensors`,
       `${(parameters / 1e6).toFixed(2)} M parameters`,
       tensors > 0 && bytes === 0 ? "no weights here" : `${(bytes / 1e6).toFixed(1)} MB`,
+      parameters === 0 || bytes === 0 ? "" : `${bits.toFixed(1)} bits each`,
     ].map(printable)
   );
   const kinds = reports.flatMap(({ component }) => component.match(/^unet_?(.*)$/)?.[1] ?? []);
@@ -132,14 +133,14 @@ async function folderReports(folder: ModelFolder, variant: string | undefined): 
     const [, package_] =
       file.match(/^(?:.*\/)?([^/]+\.ml(?:modelc|package))\/(?:Manifest\.json|coremldata\.bin)$/) ?? [];
     if (package_ !== undefined) reports.push(await otherReport(folder, package_, "Core ML model", file));
-    if (/^[^/]+\.safetensors$/.test(file)) {
-      reports.push(...await fileReports(folder.source(file) as string, file.replace(/\.safetensors$/, "")));
+    if (/^[^/]+\.(?:safetensors|gguf)$/.test(file)) {
+      reports.push(...await fileReports(folder.source(file) as string, file.replace(/\.\w+$/, "")));
     }
   }
   if (reports.length > 0) return reports;
   throw new TypeError(
     `Cannot inspect "${folder.name}": it holds no weights that are known, expected a folder of diffusers, ONNX or Core ML ` +
-      "models, or a .safetensors file.",
+      "models, or a .safetensors or .gguf file.",
   );
 }
 
@@ -152,5 +153,5 @@ async function otherReport(
 ): Promise<ComponentReport> {
   const source = folder.source(file);
   const bytes = typeof source === "string" ? (await stat(source)).size : 0;
-  return { component, kind, dtypes: [], tensors: 0, parameters: 0, bytes };
+  return { component, kind, dtypes: [], tensors: 0, parameters: 0, bytes, bits: 0 };
 }

@@ -17,10 +17,15 @@ export interface WeightsFile {
   readonly isIndex: boolean;
 }
 
-/** `STEM[.VARIANT].safetensors`, or the index of shards, whose variant stands at one of two places. */
+/** Whether a file holds weights, by its name. */
+export function isWeightsFile(name: string): boolean {
+  return /\.(?:safetensors|gguf)$/i.test(name);
+}
+
+/** `STEM[.VARIANT].safetensors` or `.gguf`, or the index of shards, whose variant stands at one of two places. */
 export function weightsFiles(names: readonly string[]): WeightsFile[] {
   return names.flatMap((name) => {
-    const match = name.match(/^(\w+)(?:\.(\w+))?\.safetensors(\.index(?:\.(\w+))?\.json)?$/);
+    const match = name.match(/^(\w+)(?:\.(\w+))?\.(?:gguf|safetensors(\.index(?:\.(\w+))?\.json)?)$/);
     const [, stem, early, index, late] = match ?? [];
     if (stem === undefined || !stems.includes(stem)) return [];
     return [{ name, stem, variant: early ?? late, isIndex: index !== undefined }];
@@ -28,7 +33,8 @@ export function weightsFiles(names: readonly string[]): WeightsFile[] {
 }
 
 /**
- * The file of a component that is opened: of the variant, else the plain one, else of the only variant that there is.
+ * The file of a component that is opened: of the variant, else the plain one, else of the only variant that there is. A
+ * GGUF file may have any name where it is the only one.
  *
  * @param names Names of the files in its folder.
  */
@@ -37,6 +43,10 @@ export function chooseWeights(
   variant: string | undefined,
 ): WeightsFile | undefined {
   const files = weightsFiles(names);
+  const [gguf, ...others] = names.filter((name) => /\.gguf$/i.test(name));
+  if (files.length === 0 && gguf !== undefined && others.length === 0) {
+    return { name: gguf, stem: stems[0]!, variant, isIndex: false };
+  }
   const variants = new Set(files.map((file) => file.variant));
   const wanted = variant ?? (variants.size === 1 ? files[0]!.variant : undefined);
   return files.filter((file) => file.variant === wanted)
@@ -84,11 +94,11 @@ export function variantOf(
   return having.size > 0 && !having.has(component) ? undefined : variant;
 }
 
-/** Whether a model's UNet is there as ONNX, and not as safetensors. */
+/** Whether a model's UNet is there as ONNX, and not as weights. */
 export function isOnnxModel(paths: readonly string[]): boolean {
   const has = (pattern: RegExp) => paths.some((path) => pattern.test(path));
   return has(/^unet\/[^/]+\.onnx$/) &&
-    !(paths.includes("unet/config.json") && has(/^unet\/[^/]+\.safetensors$/));
+    !(paths.includes("unet/config.json") && has(/^unet\/[^/]+\.(?:safetensors|gguf)$/));
 }
 
 /** What a component's ONNX model may be called: the plain one, or that of a variant. */
@@ -119,20 +129,18 @@ export function hasVocabulary(names: readonly string[]): boolean {
 
 /** Checkpoints at the root of a model: single files, without the VAEs that lie beside them. */
 export function checkpointFiles(paths: Iterable<string>): string[] {
-  const all = [...paths].filter((path) => /^[^/]+\.safetensors$/.test(path)).sort();
-  return all.filter((file) =>
-    !(file.endsWith(".vae.safetensors") && all.includes(file.replace(/\.vae\.safetensors$/, ".safetensors")))
-  );
+  const all = [...paths].filter((path) => !path.includes("/") && isWeightsFile(path)).sort();
+  return all.filter((file) => !all.some((other) => other !== file && vaeBeside(other) === file));
 }
 
 /** The checkpoint that is opened: the one of that name, or the only one with the variant in its name. */
 export function chooseCheckpoint(files: readonly string[], variant: string | undefined): string | undefined {
   const fitting = variant === undefined ? files : files.filter((file) => file.includes(variant));
-  const exact = variant === undefined ? undefined : `${variant}.safetensors`;
-  return fitting.find((file) => file === exact) ?? (fitting.length === 1 ? fitting[0] : undefined);
+  const exact = (file: string) => file.replace(/\.\w+$/, "") === variant;
+  return fitting.find(exact) ?? (fitting.length === 1 ? fitting[0] : undefined);
 }
 
 /** The VAE that lies beside a checkpoint, if there is one. */
 export function vaeBeside(checkpoint: string): string {
-  return checkpoint.replace(/\.safetensors$/, ".vae.safetensors");
+  return checkpoint.replace(/\.(?:safetensors|gguf)$/i, ".vae.safetensors");
 }

@@ -25,7 +25,7 @@ export interface OpenModelOptions {
   readonly variant?: string;
   /**
    * The VAE to take in place of the model's: the name of a folder or file in the model, or the path of a diffusers folder
-   * or of a single `.safetensors` file, tiny VAEs included.
+   * or of a single `.safetensors` or `.gguf` file, tiny VAEs included.
    * @default {"vae", else "vae_tiny" or "taesd"; NAME.vae.safetensors beside a checkpoint NAME.safetensors}
    */
   readonly vae?: string;

@@ -11,6 +11,7 @@ import {
   coremlModels,
   hasVocabulary,
   isOnnxModel,
+  isWeightsFile,
   onnxNames,
   shardsOf,
   TOKENIZER_FILES,
@@ -131,7 +132,7 @@ function components(
     ? [{ folder: "scheduler", needsWeights: false }]
     : [];
   const others = new Set(
-    paths.flatMap((path) => /\.safetensors$/.test(path) ? path.match(beside)?.[1] ?? [] : []),
+    paths.flatMap((path) => isWeightsFile(path) ? path.match(beside)?.[1] ?? [] : []),
   );
   for (const { folder } of named) others.delete(folder);
   return [...named, ...schedule, ...[...others].map((folder) => ({ folder, needsWeights: false }))]
@@ -242,7 +243,7 @@ function lack(names: readonly string[]): string {
   if (pickle !== undefined) {
     return `has its weights as a pickle (${pickle}), which is never opened, expected safetensors`;
   }
-  const other = names.find((name) => name.endsWith(".safetensors"));
+  const other = names.find(isWeightsFile);
   if (other !== undefined) return `has weights of other names (${other}), expected "files" to say which`;
   return "has no weights, expected safetensors or ONNX";
 }

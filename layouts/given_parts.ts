@@ -13,8 +13,8 @@ import type { Json } from "../core/json.ts";
 import { localFolder, type ModelFolder, readJson } from "../weights/model_folder.ts";
 import { type NetworkFile, networkFile } from "../weights/network_file.ts";
 import { renameWeights } from "../weights/rename.ts";
-import { openSafetensors } from "../weights/safetensors.ts";
 import type { Weights } from "../weights/weights.ts";
+import { openWeightsFile } from "../weights/weights_file.ts";
 
 /** Options that name a network, by its role. */
 const options = { vae: "vae", unet: "unet", text_encoder: "textEncoder" } as const;
@@ -99,7 +99,7 @@ async function findPart(folder: ModelFolder, name: string, role: Role, given: Gi
       return await folderPart(other, component, given);
     }
   }
-  const [file, ...more] = [...other.files].filter((path) => /^[^/]+\.safetensors$/.test(path));
+  const [file, ...more] = [...other.files].filter((path) => /^[^/]+\.(?:safetensors|gguf)$/.test(path));
   if (file !== undefined && more.length === 0) {
     return await filePart(await besides(name, other), file, role, given);
   }
@@ -107,7 +107,7 @@ async function findPart(folder: ModelFolder, name: string, role: Role, given: Gi
     `Cannot take the ${role} from "${name}": the folder has no config.json and ${
       more.length + Number(file !== undefined)
     } ` +
-      "safetensors files, expected a diffusers folder, or a file.",
+      "files of weights, expected a diffusers folder, or a file.",
   );
 }
 
@@ -150,7 +150,7 @@ async function filePart(
   const files = half !== undefined && folder.files.has(half) ? [file, half] : [file];
   const read = async (): Promise<{ readonly config: Json; readonly weights: Weights }> => {
     const networks = await Promise.all(files.map(async (name) => {
-      const opened = await openSafetensors(folder.source(name));
+      const opened = await openWeightsFile(folder.source(name));
       return role === "text_encoder"
         ? textFile(opened, fields)
         : networkFile(opened, { fields, kinds: kinds[role] });

@@ -15,7 +15,7 @@ import { readSingleFile } from "./single_file.ts";
 
 /**
  * Reads the first of these that is there: diffusers' layout with safetensors, an ONNX model for each network, Core ML
- * models, a single `.safetensors` file.
+ * models, a single `.safetensors` or `.gguf` file.
  *
  * @param families Who knows the names in single files.
  * @throws {TypeError} If there is nothing of this kind, or a file is malformed.
@@ -35,6 +35,6 @@ export async function readComponents(
   if (has(/^(?:model_index\.json|\w+\/config\.json)$/)) return await readDiffusers(folder, options);
   throw new TypeError(
     `Cannot open the model "${folder.name}": it has ${folder.files.size} files, but none of unet/config.json ` +
-      `(diffusers), unet/model.onnx (ONNX), Unet.mlmodelc (Core ML), or a .safetensors file (single file).`,
+      `(diffusers), unet/model.onnx (ONNX), Unet.mlmodelc (Core ML), or a .safetensors or .gguf file (single file).`,
   );
 }

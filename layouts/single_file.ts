@@ -1,5 +1,5 @@
 /**
- * A model in a single `.safetensors` file with the original names, the commonest file of all.
+ * A model in a single `.safetensors` or `.gguf` file with the original names, the commonest file of all.
  *
  * @module
  */
@@ -9,11 +9,11 @@ import type { Family, SplitFile } from "../families/family.ts";
 import type { OpenModelOptions } from "../families/open_options.ts";
 import type { TokenizerFiles } from "../tokenizer/files.ts";
 import type { ModelFolder } from "../weights/model_folder.ts";
-import { openSafetensors } from "../weights/safetensors.ts";
+import { openWeightsFile } from "../weights/weights_file.ts";
 import { tokenizerFiles } from "./_tokenizer_files.ts";
 
 /**
- * Reads a checkpoint's header: the only `.safetensors` file at the root of a folder, or the one that `variant` names.
+ * Reads a checkpoint's header: the only `.safetensors` or `.gguf` file at the root of a folder, or the one that `variant` names.
  * It holds no tokenizer: that comes from `options.tokenizer`, or lies beside it.
  *
  * @param families Who knows the names in such files; where none does, the first one says what is wrong with them.
@@ -28,18 +28,18 @@ export async function readSingleFile(
 ): Promise<Components> {
   const file = singleFile(folder, options);
   const source = folder.source(file);
-  await using weights = await openSafetensors(source);
+  await using weights = await openWeightsFile(source);
   const family = familyOf(file, new Set(weights.names()), families);
   const { networks, said, specialTokens } = family.split(weights, options);
   const need = (role: string): Program => ({
     kind: "weights",
     async open() {
-      const opened = await openSafetensors(source);
+      const opened = await openWeightsFile(source);
       const { weights } = family.split(opened, options).networks[role]!;
       return { ...weights, [Symbol.asyncDispose]: () => opened[Symbol.asyncDispose]() };
     },
   });
-  const name = file.replace(/\.safetensors$/, "");
+  const name = file.replace(/\.\w+$/, "");
   return {
     ...said,
     name,

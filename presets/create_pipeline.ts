@@ -4,6 +4,7 @@
  * @module
  */
 import { abandonable } from "../core/abandonable.ts";
+import { isWeightsFile, vaeBeside } from "../core/model_files.ts";
 import { builtin, hasFiles } from "../core/platform.ts";
 import { auto } from "../backends/auto.ts";
 import { native } from "../backends/native.ts";
@@ -130,7 +131,7 @@ async function findModel(
       `Cannot open the model "${name}": a browser has no folders, expected "mini", "owner/name" or files.`,
     );
   }
-  if (name.endsWith(".safetensors")) return await fileWithBesides(name);
+  if (isWeightsFile(name)) return await fileWithBesides(name);
   if (!isHubName || await exists(name)) return await localFolder(name);
   return { ...await localFolder(await resolveModel(name, options)), name };
 }
@@ -141,7 +142,7 @@ async function fileWithBesides(path: string): Promise<ModelFolder> {
   const [file] = folder.files;
   const tokenizer = ["tokenizer.json", "vocab.json", "merges.txt", ...tokenizerConfigs];
   const names = [
-    file!.replace(/\.safetensors$/, ".vae.safetensors"),
+    vaeBeside(file!),
     ...tokenizer,
     ...["tokenizer", "tokenizer_2"].flatMap((folder) => tokenizer.map((name) => `${folder}/${name}`)),
   ];

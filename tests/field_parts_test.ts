@@ -266,6 +266,18 @@ Deno.test("inspect reads what generate takes", async (t) => {
     [path("./data/inversion/style.safetensors"), /embedding of 3 tokens, 32 wide/],
     [`${parts}control_v11p_canny.safetensors`, /ControlNetModel/],
     [`${parts}vae-ft-mse.safetensors`, /AutoencoderKL/],
+    [
+      path("./reference_lowbit/gguf/comfy-sd1-tiny-Q4_K_M.gguf"),
+      /UNet2DConditionModel +F16, F32, Q4_K, Q6_K .* bits each/,
+    ],
+    [
+      path("./reference_lowbit/gguf/sdcpp-sd1-tiny-q8_0.gguf"),
+      /text_encoder +CLIPTextModel +F16, Q8_0[^]*vae +AutoencoderKL/,
+    ],
+    [
+      path("./reference_lowbit/fp8/unet_scaled_old.safetensors"),
+      /UNet2DConditionModel +F16, F8_E4M3 scaled /,
+    ],
     [path("./data/field/pictures/hires.png"), /AUTOMATIC1111's web UI[^]*second pass/],
     [path("./data/field/pictures/picture.webp"), /prompt +a red house/],
   ];

@@ -10,8 +10,8 @@ import { type CheckpointWeights, inferCheckpointConfig, inferCheckpointParts } f
 import { textNames, unetNames, vaeNames } from "./checkpoint_map.ts";
 import type { ByteSource } from "./random_access.ts";
 import { renameWeights } from "./rename.ts";
-import { openSafetensors } from "./safetensors.ts";
 import type { Weights } from "./weights.ts";
+import { openWeightsFile } from "./weights_file.ts";
 
 /** A network of a checkpoint, as if it came from a folder of diffusers. */
 export interface CheckpointNetwork {
@@ -64,7 +64,7 @@ export async function openCheckpoint(
   source: ByteSource,
   options: CheckpointOptions = {},
 ): Promise<Checkpoint> {
-  const file = await openSafetensors(source);
+  const file = await openWeightsFile(source);
   try {
     return splitCheckpoint(file, options);
   } catch (error) {

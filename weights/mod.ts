@@ -35,5 +35,6 @@ export * from "./rename.ts";
 export * from "./safetensors.ts";
 export * from "./sharded.ts";
 export * from "./weights.ts";
+export * from "./weights_file.ts";
 export * from "./weights_folder.ts";
 export * from "./write_safetensors.ts";

@@ -6,15 +6,15 @@
 import { WeightsError } from "../core/errors.ts";
 import { fileSystem } from "./_file_system.ts";
 import { refusePickle } from "./_pickle.ts";
-import { openSafetensors } from "./safetensors.ts";
 import { openShards } from "./sharded.ts";
 import type { Weights } from "./weights.ts";
+import { openWeightsFile } from "./weights_file.ts";
 import { openWeightsFolder, type OpenWeightsOptions, type WeightsFolder } from "./weights_folder.ts";
 
 export type { OpenWeightsOptions };
 
 /**
- * Opens weights by path: a `.safetensors` file, a `.safetensors.index.json` with its shards, or a component's
+ * Opens weights by path: a `.safetensors` or `.gguf` file, a `.safetensors.index.json` with its shards, or a component's
  * folder (as `unet/`) with either of them.
  *
  * @throws {WeightsError} If there are no weights, they are damaged or incomplete, or they are pickles
@@ -35,7 +35,7 @@ export async function openWeights(path: string, options: OpenWeightsOptions = {}
     throw new WeightsError(`Cannot open "${path}": there is no such file or folder.`, { cause });
   });
   if (found.isDirectory()) return await openWeightsFolder(diskFolder(path, await readdir(path)), options);
-  if (!path.endsWith(".json")) return await openSafetensors(path);
+  if (!path.endsWith(".json")) return await openWeightsFile(path);
   const [, folder = ".", index = path] = path.match(/^(.*)[\\/](.*)$/) ?? [];
   return await openShards(diskFolder(folder), index);
 }

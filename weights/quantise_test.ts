@@ -116,7 +116,7 @@ Deno.test("scales that are too few are an error when the file is opened", async 
   }));
   await assert.rejects(openSafetensors(file), {
     name: "WeightsError",
-    message: 'Cannot open safetensors: tensor "a" has 1 scales, expected 2.',
+    message: 'Cannot open safetensors: tensor "a" has 1 scales, [1] in "a.scale", expected 2, one a row.',
   });
 });
 

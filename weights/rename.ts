@@ -4,6 +4,7 @@
  * @module
  */
 import { WeightsError } from "../core/errors.ts";
+import { sizeOf } from "../core/tensor.ts";
 import { missingTensor } from "./_missing.ts";
 import { elementSize } from "./dtype.ts";
 import { readFloat32 } from "./read_float.ts";
@@ -84,6 +85,9 @@ function describe(info: WeightInfo, { name, as }: TensorSource): WeightInfo {
   }
   const [rows = 0, ...rest] = shape;
   if (rows % as.of !== 0) throw mismatch(name, shape, `${as.of} equal parts`);
+  if (encoding !== undefined && "block" in encoding && sizeOf(shape) / as.of % encoding.block !== 0) {
+    throw mismatch(name, shape, `${as.of} parts of whole blocks of ${encoding.block}`);
+  }
   const part = { ...rowsOf(info, as), shape: [rows / as.of, ...rest] };
   if (encoding?.kind !== "scaled" || encoding.axis === undefined) return part;
   const { scale } = encoding;

@@ -77,7 +77,7 @@ export async function openShards(folder: WeightsFolder, index: string): Promise<
         throw damaged(folder, index, `tensor "${name}" is not in "${file}", where it should be`);
       }
     }
-    return withEncodings(joinWeights([...shards.values()])); // scales may be in another shard
+    return await withEncodings(joinWeights([...shards.values()])); // scales may be in another shard
   } catch (error) {
     await Promise.all([...shards.values()].map((shard) => shard[Symbol.asyncDispose]()));
     throw error instanceof HeaderProblem ? damaged(folder, index, error.message) : error;

@@ -7,8 +7,8 @@ import { WeightsError } from "../core/errors.ts";
 import { chooseWeights, weightsFiles } from "../core/model_files.ts";
 import { isPickle, pickleError } from "./_pickle.ts";
 import type { ByteSource } from "./random_access.ts";
-import { openSafetensors } from "./safetensors.ts";
 import { openShards } from "./sharded.ts";
+import { openWeightsFile } from "./weights_file.ts";
 import type { Weights } from "./weights.ts";
 
 /** A component's folder, as `unet/`: on disk, dropped on a page, or anywhere else. */
@@ -31,7 +31,8 @@ export interface OpenWeightsOptions {
 }
 
 /**
- * Opens the weights in a component's folder: one `.safetensors` file, or an index with its shards.
+ * Opens the weights in a component's folder: one `.safetensors` or `.gguf` file, or an index with its shards. A GGUF file
+ * may have any name where it is the only one.
  *
  * @throws {WeightsError} If there are none of that variant, they are damaged or incomplete, or there are only
  * pickles (`.bin`, `.ckpt`, `.pt`), which are never opened.
@@ -59,7 +60,7 @@ export async function openWeightsFolder(
   if (chosen === undefined) throw nothingToOpen(folder, files, options);
   return chosen.isIndex
     ? await openShards(folder, chosen.name)
-    : await openSafetensors(folder.source(chosen.name));
+    : await openWeightsFile(folder.source(chosen.name));
 }
 
 function nothingToOpen(
