@@ -86,7 +86,7 @@ const kept: Readonly<Record<string, Kept>> = {
   "sd15-tiny, DPM++ 2M Karras": {
     options: { ...small, sampler: createSampler("DPM++ 2M Karras"), steps: 6 },
     model: tiny,
-    sum: "fc266aa3e826279bd8870c6beaf9394106f4af4023ba2507e1895a8e31d12c03",
+    sum: "65bde981bfad7b8ba40f58b73c37cc08f0a353535173dcac2bff47955cdaa218",
   },
   "sd15-tiny, Euler ancestral": {
     options: { ...small, sampler: createSampler("Euler a"), steps: 6 },
