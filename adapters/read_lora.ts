@@ -4,6 +4,7 @@
  *
  * @module
  */
+import { trainedClipSkip } from "../weights/trained_clip_skip.ts";
 import { WeightsError } from "../core/errors.ts";
 import type { Weights } from "../weights/weights.ts";
 import { checkArchitecture } from "./_architecture.ts";
@@ -94,7 +95,7 @@ export async function readLora(
         "taken as 1, as if alpha were the rank.",
     );
   }
-  const skipped = trainedSkip(file.metadata);
+  const skipped = trainedClipSkip(file.metadata);
   if (skipped > 0 && layers.some(({ target }) => target === "textEncoder")) {
     onWarning?.(
       `The LoRA's header says that it was trained with clip skip ${
@@ -104,12 +105,6 @@ export async function readLora(
     );
   }
   return { layers, unmatched };
-}
-
-/** Layers that were left out in training, as kohya's trainer (from 1 on) and ModelSpec say. */
-function trainedSkip(metadata: LoraFile["metadata"] = {}): number {
-  const said = Number(metadata["ss_clip_skip"] ?? metadata["modelspec.encoder_layer"]);
-  return Number.isInteger(said) && said > 1 ? said - 1 : 0;
 }
 
 /** PEFT's own file with neither alphas nor its configuration. */

@@ -49,6 +49,8 @@ export interface Model {
   readonly sampler: Sampler;
   /** The guidance scale when neither the caller nor the sampler says. */
   readonly guidanceScale: number;
+  /** Layers of the text encoder that were left out in training, where its files say so; nobody leaves them out unasked. */
+  readonly trainedClipSkip?: number;
   /** Which passes a step takes and how they become one. @default {classifier-free guidance} */
   readonly guidance?: (options: GuidanceOptions) => Guidance;
   /** Options of a run that not every model knows what to do with; a run with others of them is refused. @default {[]} */

@@ -123,6 +123,7 @@ export function graphModel(files: Components, options: OpenModelOptions, family:
     size: base.sampleSize * scale,
     scale,
     latentChannels,
+    ...files.trainedClipSkip !== undefined && { trainedClipSkip: files.trainedClipSkip },
     async setLoras(inputs, onWarning) {
       const { unmatched, stale } = await loras.set(inputs, onWarning);
       const isText = (target: LoraTarget) => target !== "unet";

@@ -70,6 +70,8 @@ export interface Components {
   readonly scheduler?: Json;
   /** What the UNet predicts, where the weights tell. */
   readonly predictionType?: PredictionType;
+  /** Layers of the text encoder that were left out in training, where the files say so. */
+  readonly trainedClipSkip?: number;
   /**
    * The files of a tokenizer, the role being `tokenizer`, `tokenizer_2`, ….
    *

@@ -22,7 +22,7 @@ export interface SplitFile {
   /** Networks by their roles. */
   readonly networks: Readonly<Record<string, SplitNetwork>>;
   /** What it says about schedule and prediction, as fields of {@linkcode Components}. */
-  readonly said: Pick<Components, "scheduler" | "predictionType">;
+  readonly said: Pick<Components, "scheduler" | "predictionType" | "trainedClipSkip">;
   /** Fields that a tokenizer's `special_tokens_map.json` has, where the files bring none. */
   readonly specialTokens?: Readonly<Record<string, string>>;
 }

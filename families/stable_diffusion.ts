@@ -26,10 +26,11 @@ export const stableDiffusion: Family = {
       names.has("model.diffusion_model.input_blocks.0.0.weight") &&
       ![...names].some((name) => otherFiles.test(name)),
     split(weights, { checkpoint }) {
-      const { unet, vae, textEncoder, predictionType, zeroTerminalSnr } = splitCheckpointParts(
-        weights,
-        checkpoint,
-      );
+      const { unet, vae, textEncoder, predictionType, zeroTerminalSnr, trainedClipSkip } =
+        splitCheckpointParts(
+          weights,
+          checkpoint,
+        );
       return {
         networks: {
           unet,
@@ -38,6 +39,7 @@ export const stableDiffusion: Family = {
         },
         said: {
           ...predictionType !== undefined && { predictionType },
+          ...trainedClipSkip !== undefined && { trainedClipSkip },
           ...zeroTerminalSnr &&
             { scheduler: { ...STABLE_DIFFUSION_SCHEDULER, rescale_betas_zero_snr: true } },
         },

@@ -142,6 +142,15 @@ export class Pipeline implements AsyncDisposable {
     const { schedule } = run;
     const warning = meantForOthers(run.sampler, this.model, this.#loras);
     if (warning !== undefined) options.onWarning?.(warning);
+    const { trainedClipSkip: skipped } = this.model;
+    if (skipped !== undefined && options.clipSkip === undefined) {
+      options.onWarning?.(
+        `The model's header says that it was trained with clip skip ${
+          skipped + 1
+        }, which is clipSkip ${skipped} here ` +
+          `and was not asked for.`,
+      );
+    }
     const unet = this.model.unets.get(run.kind)!;
     const embedded = unet.traits.embeddedGuidance ?? false; // such networks take the scale as an input
     const guidance = (this.model.guidance ?? classifierFree)({

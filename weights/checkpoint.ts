@@ -6,7 +6,12 @@
  */
 import type { Json } from "../core/json.ts";
 import type { PredictionType } from "../core/schedule.ts";
-import { type CheckpointWeights, inferCheckpointConfig, inferCheckpointParts } from "./checkpoint_config.ts";
+import {
+  type CheckpointParts,
+  type CheckpointWeights,
+  inferCheckpointConfig,
+  inferCheckpointParts,
+} from "./checkpoint_config.ts";
 import { textNames, unetNames, vaeNames } from "./checkpoint_map.ts";
 import type { ByteSource } from "./random_access.ts";
 import { renameWeights } from "./rename.ts";
@@ -94,7 +99,8 @@ export function splitCheckpoint(weights: CheckpointWeights, options: CheckpointO
 /** The networks of a checkpoint that may have been published without its VAE or its text encoder. */
 export type PartialCheckpoint =
   & Pick<Checkpoint, "unet" | "predictionType" | "zeroTerminalSnr">
-  & Partial<Pick<Checkpoint, "vae" | "textEncoder">>;
+  & Partial<Pick<Checkpoint, "vae" | "textEncoder">>
+  & Pick<CheckpointParts, "trainedClipSkip">;
 
 /**
  * Takes apart what a checkpoint has. The parts live as long as `weights`.
@@ -106,7 +112,7 @@ export function splitCheckpointParts(
   weights: CheckpointWeights,
   options: CheckpointOptions = {},
 ): PartialCheckpoint {
-  const { unet, vae, text, predictionType, zeroTerminalSnr } = inferCheckpointParts(weights);
+  const { unet, vae, text, predictionType, zeroTerminalSnr, trainedClipSkip } = inferCheckpointParts(weights);
   const lent: Weights = {
     names: () => weights.names(),
     info: (name) => weights.info(name),
@@ -128,6 +134,7 @@ export function splitCheckpointParts(
       },
     },
     ...predictionType !== undefined && { predictionType },
+    ...trainedClipSkip !== undefined && { trainedClipSkip },
     zeroTerminalSnr,
   };
 }

@@ -12,6 +12,7 @@ import { hasText, inferText } from "./_checkpoint_text.ts";
 import { inferUnet } from "./_checkpoint_unet.ts";
 import { inferVae } from "./_checkpoint_vae.ts";
 import type { TextLayout, UnetLayout, VaeLayout } from "./checkpoint_map.ts";
+import { trainedClipSkip } from "./trained_clip_skip.ts";
 import type { Weights } from "./weights.ts";
 
 /** A checkpoint's weights, with the metadata of its file where there are any. */
@@ -79,6 +80,8 @@ export interface CheckpointParts {
   readonly predictionType?: PredictionType;
   /** Whether its noise schedule was rescaled. */
   readonly zeroTerminalSnr: boolean;
+  /** Layers of the text encoder that were left out in training, where its header says so; those of 2.x always are. */
+  readonly trainedClipSkip?: number;
 }
 
 /**
@@ -94,12 +97,14 @@ export function inferCheckpointParts(weights: CheckpointWeights): CheckpointPart
   const second = text === undefined ? width === 1024 : text.layout.kind === "openclip";
   const predictionType = inferPredictionType(weights) ?? (second ? undefined : "epsilon");
   const sampleSize = saidSize(weights) ?? (second && predictionType === "v_prediction" ? 96 : 64);
+  const skipped = text?.layout.kind === "openclip" ? 0 : trainedClipSkip(weights.metadata);
   const hasVae = [...weights.names()].some((name) => name.startsWith("first_stage_model."));
   return {
     unet: inferUnet(weights, { wideHeads: second, sampleSize }),
     ...hasVae && { vae: inferVae(weights) },
     ...text !== undefined && { text },
     ...predictionType !== undefined && { predictionType },
+    ...skipped > 0 && { trainedClipSkip: skipped },
     zeroTerminalSnr: hasZeroTerminalSnr(weights),
   };
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isPickle } from "./_pickle.ts";
 import { isGguf, openGguf } from "./gguf.ts";
 import { type ByteSource, openRandomAccess } from "./random_access.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -31,7 +32,9 @@ export interface WeightsFile extends Weights {
 export async function openWeightsFile(source: ByteSource): Promise<WeightsFile> {
   // A path says by its end what it is, so that a damaged file is told of as what it should be.
   if (typeof source === "string" && /\.gguf$/i.test(source)) return await openGguf(source);
-  if (typeof source === "string" && /\.safetensors$/i.test(source)) return await openSafetensors(source);
+  if (typeof source === "string" && (/\.safetensors$/i.test(source) || isPickle(source))) {
+    return await openSafetensors(source);
+  }
   const bytes = await openRandomAccess(source);
   return await isGguf(bytes) ? await openGguf(bytes) : await openSafetensors(bytes);
 }
