@@ -84,7 +84,7 @@ coremlTest("availability: in place, --allow-ffi is all it takes, even to compile
 coremlTest("availability: from files, the worker's module must be readable", async (rig) => {
   assert.match(
     await loadWith(rig, rig.frameworks, "", "--allow-ffi"),
-    /BackendUnavailableError: .*Requires read access.*_worker\.ts/,
+    /BackendUnavailableError: .*Requires read access.*_worker\.js/,
   );
   const sdk = new URL("../..", import.meta.url).pathname;
   assert.equal(await loadWith(rig, rig.frameworks, "", "--allow-ffi", `--allow-read=${sdk}`), "float_\n");
