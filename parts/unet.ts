@@ -92,12 +92,18 @@ interface Ports {
   readonly residuals: readonly string[];
 }
 
+/** A network with the ports that it has now. */
+interface Loaded {
+  readonly runner: Runner;
+  readonly ports: Graph["inputs"];
+}
+
 /** One loaded network that gains ports as they are asked for, and never loses them again. */
 class PortedNetwork implements AsyncDisposable {
   readonly #network: GraphUnetOptions;
   readonly #residuals = new Set<string>();
   #mask = false;
-  #loaded: { readonly runner: Runner; readonly ports: Graph["inputs"] } | undefined;
+  #loading: Promise<Loaded> | undefined;
 
   constructor(network: GraphUnetOptions) {
     this.#network = network;
@@ -108,9 +114,9 @@ class PortedNetwork implements AsyncDisposable {
     return this.#residuals.has(name);
   }
 
-  async runner({ mask = false, residuals }: Ports): Promise<{ runner: Runner; ports: Graph["inputs"] }> {
+  async runner({ mask = false, residuals }: Ports): Promise<Loaded> {
     const missing = mask && !this.#mask || residuals.some((name) => !this.#residuals.has(name));
-    if (this.#loaded !== undefined && !missing) return this.#loaded;
+    if (this.#loading !== undefined && !missing) return await this.#loading;
     const { architecture, load, loras } = this.#network;
     const plain = unet(architecture, { attentionMask: mask || this.#mask });
     checkPlaces(plain, residuals);
@@ -119,12 +125,20 @@ class PortedNetwork implements AsyncDisposable {
     for (const name of residuals) this.#residuals.add(name);
     const steered = residualPorts(plain, this.#residuals);
     const graph = loras?.ported?.(steered) ?? steered;
-    return this.#loaded = { runner: await load(graph), ports: graph.inputs };
+    const loading = load(graph).then((runner) => ({ runner, ports: graph.inputs }));
+    this.#loading = loading;
+    loading.catch(() => {
+      if (this.#loading === loading) this.#loading = undefined; // the next call tries again
+    });
+    return await loading;
   }
 
+  /** Waits for what is being loaded: nothing comes into being behind whoever has freed it. */
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#loaded?.runner[Symbol.asyncDispose]();
-    this.#loaded = undefined;
+    const loading = this.#loading;
+    this.#loading = undefined;
+    const loaded = await loading?.catch(() => undefined);
+    await loaded?.runner[Symbol.asyncDispose]();
   }
 }
 

@@ -10,6 +10,7 @@ export class Clock {
   readonly #spent: Record<Phase, number> = { load: 0, encode: 0, denoise: 0, decode: 0 };
   readonly #signal: AbortSignal | undefined;
   #last: Promise<unknown> = Promise.resolve();
+  #ahead: Promise<unknown> = Promise.resolve();
 
   constructor(signal?: AbortSignal) {
     this.#signal = signal;
@@ -31,9 +32,15 @@ export class Clock {
     }
   }
 
+  /** Notes work that was begun before anybody waits for it, and that a failed run leaves behind. */
+  ahead(work: Promise<unknown>): void {
+    this.#ahead = Promise.allSettled([this.#ahead, work]);
+  }
+
   /** Settles when no work is under way. */
   async idle(): Promise<void> {
     await this.#last;
+    await this.#ahead;
   }
 
   /** Whole milliseconds. */

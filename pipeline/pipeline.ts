@@ -157,8 +157,8 @@ export class Pipeline implements AsyncDisposable {
       scale: embedded ? 1 : run.guidance,
       rescale: run.guidanceRescale,
     });
-    const controls = this.#ahead(() => this.#controls(options));
-    const network = this.#ahead(async () => { // while the prompt is encoded
+    const controls = this.#ahead(clock, () => this.#controls(options));
+    const network = this.#ahead(clock, async () => { // while the prompt is encoded
       const places = (await controls()).flatMap(({ control }) => control.places ?? []);
       const part = await unet.part.get();
       await part.load?.(needsOf(run, guidance, this.model, places));
@@ -172,7 +172,7 @@ export class Pipeline implements AsyncDisposable {
       startRun(options, run, { noise, model: this.model, condition: unet.traits.condition, vae }),
     );
     if (options.image !== undefined) await this.#leave(this.model.vae);
-    const decoder = this.#ahead(() => this.model.vae.get()); // while the picture is denoised
+    const decoder = this.#ahead(clock, () => this.model.vae.get()); // while the picture is denoised
     const kept = run.strength === 0 ? start.image : undefined; // nothing is to change: no step is taken
     let latents: Latent = kept ?? start.noise;
     if (kept === undefined) {
@@ -360,10 +360,10 @@ export class Pipeline implements AsyncDisposable {
   }
 
   /** Starts to load something before it is needed, if parts stay loaded. A failure is reported to whoever calls the result. */
-  #ahead<T>(load: () => Promise<T>): () => Promise<T> {
+  #ahead<T>(clock: Clock, load: () => Promise<T>): () => Promise<T> {
     let loading: Promise<T> | undefined;
     const once = () => loading ??= load();
-    if (this.#options.keep !== "phase") once().catch(() => {});
+    if (this.#options.keep !== "phase") clock.ahead(once());
     return once;
   }
 

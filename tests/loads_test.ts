@@ -26,3 +26,34 @@ Deno.test("a picture with a control on a fresh pipeline loads each network once"
   assert.equal(new Set(loads).size, loads.length, `loaded: ${loads.join(", ")}`);
   assert.ok(loads.includes("unet"), `loaded: ${loads.join(", ")}`);
 });
+
+Deno.test("a run whose prompt cannot be encoded leaves nothing loading behind a pipeline that is freed", async () => {
+  let [open, unets] = [0, 0];
+  const failed = Promise.withResolvers<void>();
+  const inner = wasm();
+  const slow: Backend = {
+    ...inner,
+    async load(source, options) {
+      const isUnet = source.kind === "graph" && source.graph.name === "unet";
+      if (isUnet) await failed.promise; // still on its way when the run has failed
+      const runner = await inner.load(source, options);
+      open++;
+      unets += isUnet ? 1 : 0;
+      return {
+        ...runner,
+        run: (inputs, options) => runner.run(inputs, options),
+        async [Symbol.asyncDispose]() {
+          open--;
+          await runner[Symbol.asyncDispose]();
+        },
+      };
+    },
+  };
+  {
+    await using pipeline = await createPipeline({ backend: slow });
+    await assert.rejects(pipeline.generate({ prompt: "a red house", clipSkip: 99 }), /Cannot skip 99/);
+    setTimeout(failed.resolve, 100);
+  }
+  assert.equal(unets, 1, "the pipeline did not wait for what it had begun to load");
+  assert.equal(open, 0);
+});
