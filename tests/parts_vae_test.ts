@@ -107,7 +107,7 @@ Deno.test("a mean without a deviation, or a deviation of 0, is refused", () => {
   assert.throws(() => readAutoencoder({ ...blocks, latents_std }), /TypeError.*"latents_mean"/);
   assert.throws(
     () => readAutoencoder({ ...blocks, latents_mean, latents_std: latents_std.with(2, 0) }),
-    /TypeError.*"latents_std".*above 0/,
+    /RangeError.*"latents_std".*from 0\.000001/,
   );
 });
 

@@ -70,7 +70,7 @@ export function inferTextAt(
     intermediate_size: shape(hidden(0))[0]!,
     layer_norm_eps: 1e-5,
     max_position_embeddings: shape(position)[0]!,
-    num_attention_heads: width! / 64,
+    num_attention_heads: Math.max(1, Math.floor(width! / 64)),
     num_hidden_layers: layers,
     vocab_size: vocabulary!,
     // a vector is taken at the highest id of a row, whatever the vocabulary; the file has it transposed
