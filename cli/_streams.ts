@@ -3,21 +3,30 @@ import process from "node:process";
 import { reasonOf } from "./_reason.ts";
 import { UsageError } from "./usage.ts";
 
-/**
- * Lets the program go on when nobody reads any longer: what it makes is in a file.
- *
- * @returns What could not be written for another reason, so far.
- */
-export function watchStreams(): () => Error | undefined {
+/** The streams while a command runs. */
+export interface WatchedStreams extends Disposable {
+  /** What could not be written for another reason than that nobody reads, so far. */
+  failure(): Error | undefined;
+}
+
+/** Lets the program go on when nobody reads any longer: what it makes is in a file. */
+export function watchStreams(): WatchedStreams {
   const streams = { "standard output": process.stdout, "standard error": process.stderr };
   let failure: Error | undefined;
-  for (const [name, stream] of Object.entries(streams)) {
-    stream.on("error", (error: Error & { code?: string }) => {
+  const watched = Object.entries(streams).map(([name, stream]) => {
+    const onError = (error: Error & { code?: string }) => {
       if (error.code === "EPIPE") return;
       failure ??= new UsageError(`Cannot write to ${name}: ${reasonOf(error)}.`);
-    });
-  }
-  return () => failure;
+    };
+    stream.on("error", onError);
+    return { stream, onError };
+  });
+  return {
+    failure: () => failure,
+    [Symbol.dispose]() {
+      for (const { stream, onError } of watched) stream.off("error", onError);
+    },
+  };
 }
 
 /**

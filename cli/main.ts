@@ -33,12 +33,12 @@ export async function main(args: readonly string[]): Promise<number> {
     downloadCommand,
     quantizeCommand,
   ];
-  const streamFailure = watchStreams();
+  using streams = watchStreams();
   const code = await runProgram(commands, VERSION, args).catch((error: unknown) => {
     if (!(error instanceof Error)) throw error;
     return say(error);
   });
-  const failure = streamFailure();
+  const failure = streams.failure();
   return failure === undefined ? code : say(failure);
 }
 
